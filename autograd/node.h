@@ -1,0 +1,62 @@
+// A node of the graph: what an op leaves behind for its derivative. Internal to the engine and to audits of the graph.
+#pragma once
+
+#include <vector>
+
+#include "autograd/graph.h"
+
+namespace transformlet {
+
+struct Node {
+  struct Input {
+    NodePointer node;  // none: a constant
+    int output = 0;
+    Shape shape;
+    DType dtype = DType::float32;
+  };
+  struct Output {
+    Shape shape;
+    DType dtype = DType::float32;
+    BufferPointer kept;  // leaves, and ops that keep their output
+  };
+
+  int64_t id = 0;
+  const char* op = "leaf";
+  std::vector<Input> inputs;
+  std::vector<Output> outputs;
+  Vjp vjp;
+  Reference reference;
+  TensorList saved;
+  std::vector<uint64_t> saved_versions;
+  TensorList kept_inputs;  // under HigherOrder, for the reference
+  std::vector<uint64_t> kept_versions;
+  bool released = false;
+  Node* next_dead = nullptr;
+
+  ~Node();
+  // Drops all that only the derivative needs.
+  void release();
+};
+
+NodePointer make_node();
+
+// The tensor that a node's output was, made anew from the buffer that the node keeps.
+Tensor output_tensor(const NodePointer& node, int output);
+
+// Every node that y leads back to and whose id is at least `oldest`, newest first.
+std::vector<NodePointer> reachable(const TensorList& ys, int64_t oldest = 0);
+
+// Sets whether this thread records, until the end of the scope.
+class RecordingIs {
+ public:
+  explicit RecordingIs(bool on);
+  ~RecordingIs();
+  RecordingIs(const RecordingIs&) = delete;
+  RecordingIs& operator=(const RecordingIs&) = delete;
+
+ private:
+  bool before_;
+};
+bool higher_order();
+
+}  // namespace transformlet
