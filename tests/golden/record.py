@@ -285,7 +285,8 @@ ATTENTION_NAMES = {"qkv.weight": "in_proj_weight", "qkv.bias": "in_proj_bias",
 def attention_parameters(random, d_model, bias=True, prefix=""):
     shapes = {"qkv.weight": (3 * d_model, d_model), "qkv.bias": (3 * d_model,),
               "out.weight": (d_model, d_model), "out.bias": (d_model,)}  # fmt: skip
-    return {prefix + name: random.normal(*shape, scale=0.5) for name, shape in shapes.items() if bias or name.endswith("weight")}
+    kept = {name: shape for name, shape in shapes.items() if bias or name.endswith("weight")}
+    return {prefix + name: random.normal(*shape, scale=0.5) for name, shape in kept.items()}
 
 
 def split_heads(x, num_heads):
@@ -306,8 +307,8 @@ def composed_multihead_attention(x, num_heads, may_attend):
     return {"output": output, "weights": weights}
 
 
-def multihead_attention(name, d_model=8, num_heads=2, batch=2, queries=4, keys=None, causal=False, lengths=None, bias=True,
-                        output_only=False):
+def multihead_attention(name, d_model=8, num_heads=2, batch=2, queries=4, keys=None, causal=False, lengths=None,
+                        bias=True, output_only=False):
     """nn.MultiheadAttention: a case whose gradient goes through output and weights, and if asked one through the output
     alone."""
     random = Random("multihead attention " + name)
@@ -481,15 +482,18 @@ def rms_norm(name, shape):
 
 def elementwise(name, function):
     """On random numbers, and on a row from the tails to zero."""
-    wide = torch.tensor([[-30.0, -12.0, -6.0, -3.0, -1.0, -0.0078125, 0.0], [0.0078125, 0.5, 1.5, 4.0, 6.0, 12.0, 30.0]])
+    wide = torch.tensor([[-30.0, -12.0, -6.0, -3.0, -1.0, -0.0078125, 0.0],
+                         [0.0078125, 0.5, 1.5, 4.0, 6.0, 12.0, 30.0]])  # fmt: skip
     x = torch.cat([Random("elementwise " + name).normal(3, 7), wide.double()])
     return case(name, lambda x: {"y": function(x["x"])}, {"x": x}, settings={"op": name})
 
 
 def softmax(op, function):
     random = Random(op)
-    large = torch.tensor([[1000.0, 999.0, -1000.0, 998.5, 0.0], [-1000.0, -1001.0, -1000.5, -2000.0, -999.75],
-                          [88.0, 89.0, 90.0, -88.0, 89.5], [5000.0, 5000.0, 5000.0, 5000.0, 5000.0]]).double()  # fmt: skip
+    large = torch.tensor([[1000.0, 999.0, -1000.0, 998.5, 0.0],
+                          [-1000.0, -1001.0, -1000.5, -2000.0, -999.75],
+                          [88.0, 89.0, 90.0, -88.0, 89.5],
+                          [5000.0, 5000.0, 5000.0, 5000.0, 5000.0]]).double()  # fmt: skip
     inputs = {"": random.normal(2, 3, 5, scale=2.0), "_large": large, "_one_column": random.normal(3, 1)}
     return [case(op + name, lambda x: {"y": function(x["x"], dim=-1)}, {"x": x}, settings={"op": op})
             for name, x in inputs.items()]  # fmt: skip
@@ -653,7 +657,11 @@ def trajectory(name, optimizer, make, settings, learning_rate=0.01, scheduled=Fa
 
 def sgd(name, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0, **more):
     settings = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov, "weight_decay": weight_decay}
-    return trajectory(name, "sgd", lambda groups, rate: torch.optim.SGD(groups, rate, **settings), settings, 0.1, **more)
+
+    def make(groups, rate):
+        return torch.optim.SGD(groups, rate, **settings)
+
+    return trajectory(name, "sgd", make, settings, learning_rate=0.1, **more)
 
 
 def adam(name, optimizer="adam", betas=(0.9, 0.999), epsilon=1e-8, weight_decay=0.0, **more):
@@ -661,7 +669,11 @@ def adam(name, optimizer="adam", betas=(0.9, 0.999), epsilon=1e-8, weight_decay=
     settings = {"beta1": betas[0], "beta2": betas[1], "epsilon": epsilon}
     if "group_weight_decay" not in more:
         settings["weight_decay"] = weight_decay
-    return trajectory(name, optimizer, lambda groups, rate: kind(groups, rate, betas, epsilon, weight_decay), settings, **more)
+
+    def make(groups, rate):
+        return kind(groups, rate, betas, epsilon, weight_decay)
+
+    return trajectory(name, optimizer, make, settings, **more)
 
 
 def clip(name, scale, max_norm=None, max_value=None):
@@ -687,14 +699,19 @@ def clip(name, scale, max_norm=None, max_value=None):
 def cosine_warmup(warmup=5, max_iters=30, learning_rate=5e-4):
     """Factor and learning rate at the epochs 0 ... max_iters, as torch's LambdaLR steps through them."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], learning_rate)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: cosine_warmup_factor(epoch, warmup, max_iters))
-    factors, rates = [], []
-    for epoch in range(max_iters + 1):
-        factors.append(cosine_warmup_factor(epoch, warmup, max_iters))
+
+    def factor(epoch):
+        return cosine_warmup_factor(epoch, warmup, max_iters)
+
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    rates = []
+    for _ in range(max_iters + 1):
         rates.append(scheduler.get_last_lr()[0])
         optimizer.step()
         scheduler.step()
-    outputs = {"factor": torch.tensor(factors, dtype=torch.float64), "learning_rate": torch.tensor(rates, dtype=torch.float64)}
+    factors = [factor(epoch) for epoch in range(max_iters + 1)]
+    outputs = {"factor": torch.tensor(factors, dtype=torch.float64),
+               "learning_rate": torch.tensor(rates, dtype=torch.float64)}  # fmt: skip
     settings = {"warmup": warmup, "max_iters": max_iters, "learning_rate": learning_rate}
     return {"name": "cosine_warmup", "settings": settings, "inputs": {}, "outputs": outputs, "gradients": {}}
 
