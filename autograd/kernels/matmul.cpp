@@ -41,6 +41,7 @@ Product<T> part(const Product<T>& whole, int64_t row, int64_t m, int64_t column,
   p.a += whole.transpose_a ? row : row * whole.lda;
   p.b += whole.transpose_b ? column * whole.ldb : column;
   p.c += row * whole.ldc + column;
+  if (p.row_bias != nullptr) p.row_bias += column;
   return p;
 }
 
@@ -59,12 +60,13 @@ void choose_grid(int64_t m, int64_t n, int64_t k, int64_t& row_parts, int64_t& c
 // Rounded up so that parts start at whole register tiles.
 int64_t part_size(int64_t size, int64_t parts) { return ((size + parts - 1) / parts + 15) / 16 * 16; }
 
+// C = beta * C, or the bias in every row.
 template <class T>
-void clear(const Product<T>& p) {
+void begin(const Product<T>& p) {
   for (int64_t row = 0; row < p.m; ++row) {
     for (int64_t column = 0; column < p.n; ++column) {
       T& c = p.c[row * p.ldc + column];
-      c = p.beta == T(0) ? T(0) : p.beta * c;
+      c = p.row_bias != nullptr ? p.row_bias[column] : p.beta == T(0) ? T(0) : p.beta * c;
     }
   }
 }
@@ -74,10 +76,14 @@ void clear(const Product<T>& p) {
 template <class T>
 void matmul_serial(const Product<T>& p) {
   if (p.m == 0 || p.n == 0) return;
-  if (p.k == 0) return clear(p);
+  if (p.k == 0) return begin(p);
   require(std::max({p.m, p.n, p.k, p.lda, p.ldb, p.ldc}) <= INT32_MAX,
           "matmul: a product of {} x {} x {} is too large for BLAS's 32-bit sizes", p.m, p.n, p.k);
-  call(p);
+  if (p.row_bias == nullptr) return call(p);
+  begin(p);
+  Product<T> rest = p;
+  rest.beta = 1;
+  call(rest);
 }
 
 template <class T>

@@ -21,6 +21,7 @@ struct Product {
   T beta = 0;
   T* c = nullptr;
   int64_t ldc = 0;
+  const T* row_bias = nullptr;
 };
 
 template <class T>
