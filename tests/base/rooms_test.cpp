@@ -48,8 +48,7 @@ std::string first_part(const std::string& path) { return path.substr(0, path.fin
 
 // The room that a path lies in, or nothing.
 std::string room_of(const std::string& path) {
-  const std::string kernels = "autograd/kernels";
-  if (path.starts_with(kernels + "/")) return kernels;
+  if (path.starts_with("autograd/kernels/")) return "autograd/kernels";
   const std::string top = first_part(path);
   return top != path && rooms_known_to.contains(top) ? top : "";
 }
