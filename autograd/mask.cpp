@@ -41,7 +41,8 @@ Mask Mask::padding(std::vector<int64_t> lengths) {
 
 Mask Mask::dense(std::vector<uint8_t> may_attend, const Shape& shape) {
   require(2 <= shape.rank() && shape.rank() <= 4,
-          "Mask::dense: shape {} must be (queries, keys), (batch, queries, keys) or (batch, heads, queries, keys)", shape);
+          "Mask::dense: shape {} must be (queries, keys), (batch, queries, keys) or (batch, heads, queries, keys)",
+          shape);
   require(static_cast<int64_t>(may_attend.size()) == shape.size(), "Mask::dense: {} entries don't fill shape {}",
           may_attend.size(), shape);
   Mask mask;
@@ -96,7 +97,8 @@ Mask operator&(const Mask& a, const Mask& b) {
 
 void Mask::require_fits(const char* op, int64_t batch, int64_t heads, int64_t queries, int64_t keys) const {
   require(lengths_ == nullptr || static_cast<int64_t>(lengths_->size()) == batch,
-          "{}: the padding mask has {} lengths for a batch of {}", op, lengths_ == nullptr ? 0 : lengths_->size(), batch);
+          "{}: the padding mask has {} lengths for a batch of {}", op, lengths_ == nullptr ? 0 : lengths_->size(),
+          batch);
   if (lengths_ != nullptr) {
     for (const int64_t length : *lengths_) {
       require(length <= keys, "{}: the padding mask has a length of {} for {} keys", op, length, keys);

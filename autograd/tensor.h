@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "autograd/buffer.h"
 #include "autograd/dtype.h"
+#include "autograd/kernels/buffer.h"
 #include "autograd/shape.h"
 
 namespace transformlet {

@@ -346,8 +346,8 @@ void attention_backward(const AttentionProblem& p, const T* q, const T* k, const
   });
 }
 
-#define INSTANTIATE(T)                                                                                \
-  template void attention(const AttentionProblem&, const T*, const T*, const T*, T*, T*);             \
+#define INSTANTIATE(T)                                                                                        \
+  template void attention(const AttentionProblem&, const T*, const T*, const T*, T*, T*);                     \
   template void attention_backward(const AttentionProblem&, const T*, const T*, const T*, const T*, const T*, \
                                    const T*, T*, T*, T*);
 INSTANTIATE(float)

@@ -1,5 +1,5 @@
-// Attention that never holds the whole matrix of weights: tiles of scores, a running maximum and sum in the forward pass,
-// scores computed again from the rows' log-normalisers in the backward pass (Dao et al. 2022, FlashAttention).
+// Attention that never holds the whole matrix of weights: tiles of scores, a running maximum and sum in the forward
+// pass, scores computed again from the rows' log-normalisers in the backward pass (Dao et al. 2022, FlashAttention).
 // Tiles that the mask empties are skipped.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace transformlet::kernels {
 
-// Where an operand lies: the distance between samples, between heads, between rows. The last axis is dense, so heads may
-// be windows of a packed projection.
+// Where an operand lies: the distance between samples, between heads, between rows. The last axis is dense, so heads
+// may be windows of a packed projection.
 struct AttentionStrides {
   int64_t sample = 0, head = 0, row = 0;
 };

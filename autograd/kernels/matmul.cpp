@@ -1,6 +1,7 @@
 #include "autograd/kernels/matmul.h"
 
 #include <cblas.h>
+#include <omp.h>
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ namespace transformlet::kernels {
 namespace {
 
 // Up to this many multiplications OpenBLAS stays in one thread by itself (its interface/gemm.c: SMP_THRESHOLD_MIN *
-// GEMM_MULTITHREAD_THRESHOLD). Larger products run inside a parallel region, where it does so too.
+// GEMM_MULTITHREAD_THRESHOLD). Larger products are called inside a parallel region, where it does so too.
 constexpr int64_t serial_multiplications = 262144;
 
 void call(const Product<float>& p) {
@@ -79,10 +80,14 @@ void matmul_serial(const Product<T>& p) {
   if (p.k == 0) return begin(p);
   require(std::max({p.m, p.n, p.k, p.lda, p.ldb, p.ldc}) <= INT32_MAX,
           "matmul: a product of {} x {} x {} is too large for BLAS's 32-bit sizes", p.m, p.n, p.k);
-  if (p.row_bias == nullptr) return call(p);
-  begin(p);
   Product<T> rest = p;
-  rest.beta = 1;
+  if (p.row_bias != nullptr) {
+    begin(p);
+    rest.beta = 1;
+  }
+  if (p.m * p.n * p.k <= serial_multiplications || omp_in_parallel()) return call(rest);
+#pragma omp parallel
+#pragma omp master
   call(rest);
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t piece_rows = 64;  // gains' gradients are summed over pieces of fixed length, then over the pieces
 
-// Calls rows_of(first, last, dgain part, dbias part) over pieces of rows, with parts (columns) set to zero before, and adds
-// the parts up in a fixed order.
+// Calls rows_of(first, last, dgain part, dbias part) over pieces of rows, with parts (columns) set to zero before, and
+// adds the parts up in a fixed order.
 template <class T, class Rows>
 void for_pieces(int64_t rows, int64_t columns, T* dgain, T* dbias, const Rows& rows_of) {
   const int64_t pieces = (rows + piece_rows - 1) / piece_rows;
@@ -133,10 +133,10 @@ void rms_norm_backward(int64_t rows, int64_t columns, const T* dy, const T* x, c
   });
 }
 
-#define INSTANTIATE(T)                                                                                             \
-  template void layer_norm(int64_t, int64_t, const T*, const T*, const T*, T, T*, T*, T*);                         \
+#define INSTANTIATE(T)                                                                                               \
+  template void layer_norm(int64_t, int64_t, const T*, const T*, const T*, T, T*, T*, T*);                           \
   template void layer_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const T*, const T*, T*, T*, T*); \
-  template void rms_norm(int64_t, int64_t, const T*, const T*, T, T*, T*);                                         \
+  template void rms_norm(int64_t, int64_t, const T*, const T*, T, T*, T*);                                           \
   template void rms_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const T*, T*, T*);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -1,7 +1,7 @@
 // Room for intermediate results of a kernel, from the recycling pool.
 #pragma once
 
-#include "autograd/buffer.h"
+#include "autograd/kernels/buffer.h"
 
 namespace transformlet::kernels {
 

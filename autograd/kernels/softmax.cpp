@@ -130,12 +130,12 @@ void cross_entropy_backward(int64_t rows, int64_t columns, const T* logits, cons
   });
 }
 
-#define INSTANTIATE(T)                                                                                          \
-  template void softmax(int64_t, int64_t, const T*, T*);                                                        \
-  template void softmax_backward(int64_t, int64_t, const T*, const T*, T*);                                     \
-  template void log_softmax(int64_t, int64_t, const T*, T*);                                                    \
-  template void log_softmax_backward(int64_t, int64_t, const T*, const T*, T*);                                 \
-  template void cross_entropy(int64_t, int64_t, const T*, const int32_t*, int32_t, T, T*, T*);                  \
+#define INSTANTIATE(T)                                                                         \
+  template void softmax(int64_t, int64_t, const T*, T*);                                       \
+  template void softmax_backward(int64_t, int64_t, const T*, const T*, T*);                    \
+  template void log_softmax(int64_t, int64_t, const T*, T*);                                   \
+  template void log_softmax_backward(int64_t, int64_t, const T*, const T*, T*);                \
+  template void cross_entropy(int64_t, int64_t, const T*, const int32_t*, int32_t, T, T*, T*); \
   template void cross_entropy_backward(int64_t, int64_t, const T*, const int32_t*, int32_t, T, const T*, T, T*);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -44,8 +44,7 @@ const double inverse_root_2_pi = 1.0 / std::sqrt(2.0 * std::numbers::pi);
 
 Tensor gelu_exact(const Tensor& x) {
   return record_activation(
-      "gelu", x,
-      []<class T>(T v) { return T(0.5) * v * (T(1) + std::erf(v * T(inverse_root_2))); },
+      "gelu", x, []<class T>(T v) { return T(0.5) * v * (T(1) + std::erf(v * T(inverse_root_2))); },
       []<class T>(T v) {  // Phi(x) + x phi(x)
         return T(0.5) * (T(1) + std::erf(v * T(inverse_root_2))) + v * T(inverse_root_2_pi) * std::exp(T(-0.5) * v * v);
       },

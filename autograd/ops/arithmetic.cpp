@@ -72,18 +72,15 @@ Tensor greater(const Tensor& a, const Tensor& b) {
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  const Tensor second = greater(b, a);  // constant: where the gradient goes to b
+  // Written so that a NaN on either side gives NaN.
+  const Tensor y = map_two("maximum", a, b, [](auto x, auto y) { return x > y || x != x ? x : y; });
+  const Tensor second = greater(b, a);  // a constant: where the gradient goes to b
   auto vjp = [](const Backward& backward) -> TensorList {
     const Tensor &second = backward.saved[0], &dy = backward.dy();
     const Tensor zero = scalar(0, dy.dtype());
     return {where(second, zero, dy), where(second, dy, zero)};
   };
-  // Written so that a NaN on either side gives NaN.
-  return record({.op = "maximum",
-                 .inputs = {a, b},
-                 .outputs = {map_two("maximum", a, b, [](auto x, auto y) { return x > y || x != x ? x : y; })},
-                 .vjp = vjp,
-                 .saves = {second}});
+  return record({.op = "maximum", .inputs = {a, b}, .outputs = {y}, .vjp = vjp, .saves = {second}});
 }
 
 Tensor affine(const Tensor& x, double scale, double shift) {

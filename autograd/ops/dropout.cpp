@@ -1,5 +1,5 @@
-// Dropout: linear in its input, so it is its own vjp and closed under differentiation. The mask is computed again in the
-// backward pass instead of being stored.
+// Dropout: linear in its input, so it is its own vjp and closed under differentiation. The mask is computed again in
+// the backward pass instead of being stored.
 #include "autograd/kernels/dropout.h"
 
 #include "autograd/catalogue.h"
@@ -28,16 +28,15 @@ namespace {
 OpSample::Call call_dropout(double probability) {
   return [=](const TensorList& in) { return dropout(in[0], probability, {RandomKey(5), 3}); };
 }
-const OpSamples dropout_samples(
-    "dropout", {{.name = "batched", .inputs = {{2, 3, 5}}, .call = call_dropout(0.3)},
-                {.name = "vector", .inputs = {{9}}, .call = call_dropout(0.5)},
-                {.name = "none", .inputs = {{2, 3}}, .call = call_dropout(0.0)},
-                {.name = "parallel", .inputs = {{40, 3, 50}}, .call = call_dropout(0.1)},
-                {.name = "empty", .inputs = {{0, 3}}, .call = call_dropout(0.1)},
-                {.name = "bad_probability",
-                 .inputs = {{2, 3}},
-                 .call = call_dropout(1.0),
-                 .error = "dropout: probability 1 is outside [0, 1)"}});
+const OpSamples dropout_samples("dropout", {{.name = "batched", .inputs = {{2, 3, 5}}, .call = call_dropout(0.3)},
+                                            {.name = "vector", .inputs = {{9}}, .call = call_dropout(0.5)},
+                                            {.name = "none", .inputs = {{2, 3}}, .call = call_dropout(0.0)},
+                                            {.name = "parallel", .inputs = {{40, 3, 50}}, .call = call_dropout(0.1)},
+                                            {.name = "empty", .inputs = {{0, 3}}, .call = call_dropout(0.1)},
+                                            {.name = "bad_probability",
+                                             .inputs = {{2, 3}},
+                                             .call = call_dropout(1.0),
+                                             .error = "dropout: probability 1 is outside [0, 1)"}});
 
 }  // namespace
 }  // namespace transformlet

@@ -91,26 +91,26 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 namespace {
 
 Tensor call_linear(const TensorList& in) { return linear(in[0], in[1], in.size() == 3 ? in[2] : Tensor()); }
-const OpSamples linear_samples(
-    "linear", {{.name = "matrix", .inputs = {{3, 4}, {5, 4}, {5}}, .call = call_linear},
-               {.name = "batched", .inputs = {{2, 3, 4}, {5, 4}, {5}}, .call = call_linear},
-               {.name = "no_bias", .inputs = {{2, 3, 4}, {5, 4}}, .call = call_linear},
-               {.name = "vector", .inputs = {{4}, {5, 4}, {5}}, .call = call_linear},
-               {.name = "one_wide", .inputs = {{3, 1}, {1, 1}, {1}}, .call = call_linear},
-               {.name = "empty_batch", .inputs = {{0, 4}, {5, 4}, {5}}, .call = call_linear},
-               {.name = "no_inputs", .inputs = {{3, 0}, {5, 0}, {5}}, .call = call_linear},
-               {.name = "blocks", .inputs = {{300, 33}, {65, 33}, {65}}, .call = call_linear},
-               {.name = "same_twice",
-                .inputs = {{4, 4}},
-                .call = [](const TensorList& in) { return linear(in[0], linear(in[0], in[0])); }},
-               {.name = "bad_weight",
-                .inputs = {{3, 4}, {5, 3}},
-                .call = call_linear,
-                .error = "linear: weight (5, 3) does not match the last axis of (3, 4)"},
-               {.name = "bad_bias",
-                .inputs = {{3, 4}, {5, 4}, {4}},
-                .call = call_linear,
-                .error = "linear: bias (4) does not match weight (5, 4)"}});
+const OpSamples linear_samples("linear",
+                               {{.name = "matrix", .inputs = {{3, 4}, {5, 4}, {5}}, .call = call_linear},
+                                {.name = "batched", .inputs = {{2, 3, 4}, {5, 4}, {5}}, .call = call_linear},
+                                {.name = "no_bias", .inputs = {{2, 3, 4}, {5, 4}}, .call = call_linear},
+                                {.name = "vector", .inputs = {{4}, {5, 4}, {5}}, .call = call_linear},
+                                {.name = "one_wide", .inputs = {{3, 1}, {1, 1}, {1}}, .call = call_linear},
+                                {.name = "empty_batch", .inputs = {{0, 4}, {5, 4}, {5}}, .call = call_linear},
+                                {.name = "no_inputs", .inputs = {{3, 0}, {5, 0}, {5}}, .call = call_linear},
+                                {.name = "blocks", .inputs = {{300, 33}, {65, 33}, {65}}, .call = call_linear},
+                                {.name = "same_twice",
+                                 .inputs = {{4, 4}},
+                                 .call = [](const TensorList& in) { return linear(in[0], linear(in[0], in[0])); }},
+                                {.name = "bad_weight",
+                                 .inputs = {{3, 4}, {5, 3}},
+                                 .call = call_linear,
+                                 .error = "linear: weight (5, 3) does not match the last axis of (3, 4)"},
+                                {.name = "bad_bias",
+                                 .inputs = {{3, 4}, {5, 4}, {4}},
+                                 .call = call_linear,
+                                 .error = "linear: bias (4) does not match weight (5, 4)"}});
 
 }  // namespace
 }  // namespace transformlet

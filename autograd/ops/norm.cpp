@@ -9,8 +9,8 @@ namespace transformlet {
 
 Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon) {
   require_same_dtype("layer_norm", {&x, &gain, &bias});
-  require(x.rank() >= 1 && gain.shape() == Shape{x.columns()},
-          "layer_norm: gain {} does not match the last axis of {}", gain, x);
+  require(x.rank() >= 1 && gain.shape() == Shape{x.columns()}, "layer_norm: gain {} does not match the last axis of {}",
+          gain, x);
   require(bias.shape() == gain.shape(), "layer_norm: bias {} does not match gain {}", bias, gain);
   const int64_t rows = x.rows(), columns = x.columns();
   Tensor y = empty_like(x), means = empty({rows}, x.dtype()), inverse_deviation = empty({rows}, x.dtype());
@@ -75,29 +75,28 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
 namespace {
 
 Tensor call_layer_norm(const TensorList& in) { return layer_norm(in[0], in[1], in[2]); }
-const OpSamples layer_norm_samples(
-    "layer_norm", {{.name = "matrix", .inputs = {{3, 8}, {8}, {8}}, .call = call_layer_norm},
-                   {.name = "batched", .inputs = {{2, 3, 5}, {5}, {5}}, .call = call_layer_norm},
-                   {.name = "vector", .inputs = {{7}, {7}, {7}}, .call = call_layer_norm},
-                   {.name = "pieces", .inputs = {{150, 33}, {33}, {33}}, .call = call_layer_norm},
-                   {.name = "empty", .inputs = {{0, 5}, {5}, {5}}, .call = call_layer_norm},
-                   {.name = "bad_gain",
-                    .inputs = {{3, 8}, {4}, {8}},
-                    .call = call_layer_norm,
-                    .error = "layer_norm: gain (4) does not match the last axis of (3, 8)"},
-                   {.name = "bad_bias",
-                    .inputs = {{3, 8}, {8}, {1, 8}},
-                    .call = call_layer_norm,
-                    .error = "layer_norm: bias (1, 8) does not match gain (8)"}});
+const OpSamples layer_norm_samples("layer_norm",
+                                   {{.name = "matrix", .inputs = {{3, 8}, {8}, {8}}, .call = call_layer_norm},
+                                    {.name = "batched", .inputs = {{2, 3, 5}, {5}, {5}}, .call = call_layer_norm},
+                                    {.name = "vector", .inputs = {{7}, {7}, {7}}, .call = call_layer_norm},
+                                    {.name = "pieces", .inputs = {{150, 33}, {33}, {33}}, .call = call_layer_norm},
+                                    {.name = "empty", .inputs = {{0, 5}, {5}, {5}}, .call = call_layer_norm},
+                                    {.name = "bad_gain",
+                                     .inputs = {{3, 8}, {4}, {8}},
+                                     .call = call_layer_norm,
+                                     .error = "layer_norm: gain (4) does not match the last axis of (3, 8)"},
+                                    {.name = "bad_bias",
+                                     .inputs = {{3, 8}, {8}, {1, 8}},
+                                     .call = call_layer_norm,
+                                     .error = "layer_norm: bias (1, 8) does not match gain (8)"}});
 Tensor call_rms_norm(const TensorList& in) { return rms_norm(in[0], in[1]); }
-const OpSamples rms_norm_samples(
-    "rms_norm", {{.name = "matrix", .inputs = {{3, 8}, {8}}, .call = call_rms_norm},
-                 {.name = "batched", .inputs = {{2, 3, 5}, {5}}, .call = call_rms_norm},
-                 {.name = "pieces", .inputs = {{150, 33}, {33}}, .call = call_rms_norm},
-                 {.name = "bad_gain",
-                  .inputs = {{3, 8}, {4}},
-                  .call = call_rms_norm,
-                  .error = "rms_norm: gain (4) does not match the last axis of (3, 8)"}});
+const OpSamples rms_norm_samples("rms_norm", {{.name = "matrix", .inputs = {{3, 8}, {8}}, .call = call_rms_norm},
+                                              {.name = "batched", .inputs = {{2, 3, 5}, {5}}, .call = call_rms_norm},
+                                              {.name = "pieces", .inputs = {{150, 33}, {33}}, .call = call_rms_norm},
+                                              {.name = "bad_gain",
+                                               .inputs = {{3, 8}, {4}},
+                                               .call = call_rms_norm,
+                                               .error = "rms_norm: gain (4) does not match the last axis of (3, 8)"}});
 
 }  // namespace
 }  // namespace transformlet

@@ -24,21 +24,16 @@ Tensor softmax(const Tensor& x) {
   auto vjp = [rows, columns](const Backward& backward) -> TensorList {
     const Tensor &y = backward.outputs[0], &dy = backward.dy();
     Tensor dx = empty_like(y);
-    with_dtype(y.dtype(), [&]<class T>() {
-      kernels::softmax_backward(rows, columns, dy.data<T>(), y.data<T>(), dx.data<T>());
-    });
+    with_dtype(y.dtype(),
+               [&]<class T>() { kernels::softmax_backward(rows, columns, dy.data<T>(), y.data<T>(), dx.data<T>()); });
     return {dx};
   };
   auto reference = [](const TensorList& in) -> TensorList {
     const Tensor e = exp(shifted(in[0]));
     return {e / sum(e, {-1}, true)};
   };
-  return record({.op = "softmax",
-                 .inputs = {x},
-                 .outputs = {y},
-                 .vjp = vjp,
-                 .reference = reference,
-                 .keeps_output = true});
+  return record(
+      {.op = "softmax", .inputs = {x}, .outputs = {y}, .vjp = vjp, .reference = reference, .keeps_output = true});
 }
 
 Tensor log_softmax(const Tensor& x) {
@@ -58,31 +53,26 @@ Tensor log_softmax(const Tensor& x) {
     const Tensor z = shifted(in[0]);
     return {z - log(sum(exp(z), {-1}, true))};
   };
-  return record({.op = "log_softmax",
-                 .inputs = {x},
-                 .outputs = {y},
-                 .vjp = vjp,
-                 .reference = reference,
-                 .keeps_output = true});
+  return record(
+      {.op = "log_softmax", .inputs = {x}, .outputs = {y}, .vjp = vjp, .reference = reference, .keeps_output = true});
 }
 
 namespace {
 
 std::vector<OpSample> row_samples(const std::string& op, const OpSample::Call& call) {
-  return {{.name = "matrix", .inputs = {{3, 5}}, .call = call},
-          {.name = "batched", .inputs = {{2, 3, 4}}, .call = call},
-          {.name = "one_column", .inputs = {{3, 1}}, .call = call},
-          {.name = "vector", .inputs = {{6}}, .call = call},
-          {.name = "large", .inputs = {{3, 5}}, .call = [call](const TensorList& in) { return call({in[0] * 20.0}); }},
-          {.name = "parallel", .inputs = {{70, 33}}, .call = call},
-          {.name = "bad_empty",
-           .inputs = {{3, 0}},
-           .call = call,
-           .error = op + ": (3, 0) has no last axis with elements"}};
+  return {
+      {.name = "matrix", .inputs = {{3, 5}}, .call = call},
+      {.name = "batched", .inputs = {{2, 3, 4}}, .call = call},
+      {.name = "one_column", .inputs = {{3, 1}}, .call = call},
+      {.name = "vector", .inputs = {{6}}, .call = call},
+      {.name = "large", .inputs = {{3, 5}}, .call = [call](const TensorList& in) { return call({in[0] * 20.0}); }},
+      {.name = "parallel", .inputs = {{70, 33}}, .call = call},
+      {.name = "bad_empty", .inputs = {{3, 0}}, .call = call, .error = op + ": (3, 0) has no last axis with elements"}};
 }
 const OpSamples softmax_samples("softmax", row_samples("softmax", [](const TensorList& in) { return softmax(in[0]); }));
-const OpSamples log_softmax_samples("log_softmax",
-                                    row_samples("log_softmax", [](const TensorList& in) { return log_softmax(in[0]); }));
+const OpSamples log_softmax_samples("log_softmax", row_samples("log_softmax", [](const TensorList& in) {
+                                      return log_softmax(in[0]);
+                                    }));
 
 }  // namespace
 }  // namespace transformlet

@@ -1,4 +1,4 @@
-#include "autograd/buffer.h"
+#include "autograd/kernels/buffer.h"
 
 #include <bit>
 #include <cstdlib>

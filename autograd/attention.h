@@ -1,0 +1,45 @@
+// Scaled dot-product attention (Vaswani et al. 2017, equation 1): softmax(scale * Q K^T, masked) V.
+#pragma once
+
+#include <optional>
+
+#include "autograd/mask.h"
+#include "autograd/ops.h"
+
+namespace transformlet {
+
+struct AttentionOptions {
+  std::optional<double> scale = {};  // 1 / sqrt(d_k) if not given
+  double dropout = 0.0;              // probability of dropping a weight, after the softmax
+  DropoutKey dropout_key = {};
+};
+
+// q (..., Tq, d_k), k (..., Tk, d_k), v (..., Tk, d_v) -> (..., Tq, d_v). The leading axes are equal; with two or more
+// of them the last counts heads and those before it samples, and a single one counts samples. A query that may attend
+// to nothing gives zeros and zero gradients. A query depends on no key and value that it may not attend to: NaN and
+// infinity there change neither values nor gradients.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
+                                    const AttentionOptions& options = {});
+
+struct AttentionResult {
+  Tensor values;   // (..., Tq, d_v)
+  Tensor weights;  // (..., Tq, Tk): after the softmax, before dropout
+};
+// The same with the weights, which are differentiable too. Holds the whole matrix of weights, so it is slower; equal to
+// the fused op up to rounding.
+AttentionResult attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
+                                       const AttentionOptions& options = {});
+
+// The same on heads that lie side by side, as they come out of a projection: q (B, Tq, H * d_k), k (B, Tk, H * d_k),
+// v (B, Tk, H * d_v) -> (B, Tq, H * d_v).
+Tensor multihead_attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t num_heads, const Mask& mask = {},
+                           const AttentionOptions& options = {});
+// Self-attention on a packed projection: qkv (B, T, 3 * H * d), queries first, then keys, then values -> (B, T, H * d).
+Tensor packed_attention(const Tensor& qkv, int64_t num_heads, const Mask& mask = {},
+                        const AttentionOptions& options = {});
+
+// (B, T, H * d) -> (B, H, T, d), and back.
+Tensor split_heads(const Tensor& x, int64_t num_heads);
+Tensor merge_heads(const Tensor& x);
+
+}  // namespace transformlet
