@@ -30,6 +30,9 @@ struct ExampleAddition : ExampleTask {
   }
 };
 
+inline const Registered<ExampleTask, ExampleCopy> registered_example_copy;
+inline const Registered<ExampleTask, ExampleAddition> registered_example_addition;
+
 struct ExampleSgd {
   static constexpr const char* name = "sgd";
   static constexpr const char* help = "stochastic gradient descent";

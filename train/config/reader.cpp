@@ -240,8 +240,10 @@ void read_config(const std::string& source, const std::string& text, const std::
 
   YamlPointer tree = parse_yaml(text, 0, "", errors);
   const bool is_map = tree && tree->kind == YamlNode::Kind::map;
-  if (tree && !is_map)
-    errors.add(tree->place, "", tree->kind == YamlNode::Kind::null ? "the config is empty" : expected("a map", *tree));
+  if (tree && tree->kind == YamlNode::Kind::null)
+    errors.add({0, 1, 1}, "", "the config is empty");
+  else if (tree && !is_map)
+    errors.add(tree->place, "", expected("a map", *tree));
   for (size_t i = 0; i < overrides.size(); ++i)
     tree = with_override(tree, overrides[i], static_cast<int>(i) + 1, errors);
 

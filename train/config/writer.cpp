@@ -101,7 +101,7 @@ std::string yaml_text(const Value& value) {
       value);
 }
 
-std::string write_config(const std::function<void(Fields&)>& describe) {
+std::string write_fields(const std::function<void(Fields&)>& describe) {
   ConfigWriter writer("");
   describe(writer);
   return writer.text();
