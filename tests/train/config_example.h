@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fields.h"
+#include "train/config/reader.h"
 
 namespace transformlet {
 
@@ -111,5 +112,19 @@ struct ExampleConfig {
 
 // A text with every key that must be given, and nothing else.
 inline const std::string smallest_example = "task: {name: copy}\ntrain: {max_steps: 10}\n";
+
+inline ExampleConfig read_example(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return read_config_text<ExampleConfig>("c.yaml", text, overrides);
+}
+
+// The whole text of the error, or "no error".
+inline std::string example_error(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  try {
+    read_example(text, overrides);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "no error";
+}
 
 }  // namespace transformlet

@@ -11,7 +11,9 @@
 namespace transformlet {
 namespace {
 
-TEST(ConfigHelp, NamesEveryKeyAndAlternative) { EXPECT_EQ(config_help<ExampleConfig>(), R"(seed                       where all random numbers come from (integer; default 42)
+TEST(ConfigHelp, NamesEveryKeyAndAlternative) {
+  EXPECT_EQ(config_help<ExampleConfig>(),
+            R"(seed                       where all random numbers come from (integer; default 42)
 label                      what the run is called (string; default run)
 
 task: what to learn
@@ -50,7 +52,8 @@ train.compile              whether to compile first (true or false; default fals
 train.milestones           where the learning rate falls (list of numbers; at least 0; at most 1; default [])
 train.seeds                one run for each (list of integers; at least 0; default [1, 2])
 train.tags                 free words (list of strings; default ["first try"])
-)"); }
+)");
+}
 
 TEST(ConfigSchema, SaysWhatTheReaderAccepts) {
   const auto schema = nlohmann::json::parse(config_schema<ExampleConfig>("Example"));

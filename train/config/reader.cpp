@@ -161,13 +161,12 @@ class ConfigReader : public Fields {
   }
 
   // A default may break a rule that depends on another key: num_heads: 3 does not go with a d_model of 128.
-  template <class T>
-  void check_default(const std::string& path, const Rules& rules, T target) {
-    if constexpr (std::is_same_v<T, int64_t*>) {
+  template <class Target>
+  void check_default(const std::string& path, const Rules& rules, Target target) {
+    if constexpr (requires { broken_rule(rules, *target); } && !std::is_same_v<Target, bool*>) {
       const std::string problem = broken_rule(rules, *target);
-      if (problem.empty()) return;
       const Place place = place_of(rules.divisor_key).value_or(map_.place);
-      complain(place, path, problem + " (its default)");
+      if (!problem.empty()) complain(place, path, problem + " (its default)");
     }
   }
 
