@@ -9,6 +9,7 @@ namespace transformlet {
 struct ExampleTask {
   virtual ~ExampleTask() = default;
   virtual void describe(Fields& field) = 0;
+  virtual int64_t symbols() const { return 2; }
 };
 
 struct ExampleCopy : ExampleTask {
@@ -16,6 +17,7 @@ struct ExampleCopy : ExampleTask {
   static constexpr const char* help = "repeat the input";
   int64_t length = 8;
 
+  int64_t symbols() const override { return length; }
   void describe(Fields& field) override { field("length", length, "symbols to repeat", between(1, 64)); }
 };
 
@@ -86,7 +88,7 @@ struct ExampleTrain {
     field("milestones", milestones, "where the learning rate falls", between(0, 1));
     field("seeds", seeds, "one run for each", at_least(0));
     field("tags", tags, "free words");
-    field.check(warmup_steps < max_steps, {"warmup_steps", "max_steps"}, "must be less than max_steps");
+    field.check([&] { return warmup_steps < max_steps; }, {"warmup_steps", "max_steps"}, "must be less than max_steps");
   }
 };
 
@@ -105,8 +107,10 @@ struct ExampleConfig {
     field.variant("optimizer", "name", optimizer, "how parameters are updated");
     field.group("model", model, "the network");
     field.group("train", train, "how long to train");
-    field.check(model.dropout == 0 || train.batch_size > 8, {"model.dropout", "train.batch_size"},
+    field.check([&] { return model.dropout == 0 || train.batch_size > 8; }, {"model.dropout", "train.batch_size"},
                 "needs a train.batch_size above 8");
+    field.check([&] { return task->symbols() <= model.d_model; }, {"task.length", "model.d_model"},
+                "needs a larger model.d_model");
   }
 };
 

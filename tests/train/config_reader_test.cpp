@@ -209,6 +209,17 @@ TEST(ConfigReader, RulesBetweenKeys) {
             "c.yaml:2:18: model.dropout: needs a train.batch_size above 8");
 }
 
+TEST(ConfigReader, RulesBetweenKeysAreNotAskedWhereOneOfThemIsWrong) {
+  EXPECT_EQ(example_error("task: {name: copy, length: 9}\nmodel: {d_model: 8}\ntrain: {max_steps: 1}"),
+            "c.yaml:1:28: task.length: needs a larger model.d_model");
+  // Where no task has been made, the rule that asks it for its symbols would crash.
+  EXPECT_EQ(example_error("task: {name: cpy, length: 9}\ntrain: {max_steps: 1}"),
+            "c.yaml:1:14: task.name: must be one of addition, copy, not 'cpy' (did you mean copy?)");
+  EXPECT_EQ(example_error("task: 3\ntrain: {max_steps: 1}"),
+            "c.yaml:1:7: task: expected a map with the key name, found '3'");
+  EXPECT_EQ(example_error("train: {max_steps: 1}"), "c.yaml:1:1: task.name: required key is missing");
+}
+
 TEST(ConfigReader, ADefaultCanBreakARuleThroughAnotherKey) {
   EXPECT_EQ(example_error(smallest_example + "model: {num_heads: 3}"),
             "c.yaml:3:20: model.d_model: must be a multiple of num_heads (3), not 128 (its default)");

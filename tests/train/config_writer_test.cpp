@@ -111,7 +111,7 @@ ExampleConfig any_config() {
   else
     config.optimizer = ExampleAdam{double_between(0, 10), {double_between(0, 1), 0}};
   config.model.num_heads = *rc::gen::inRange<int64_t>(1, 17);
-  config.model.d_model = config.model.num_heads * *rc::gen::inRange<int64_t>(0, 100);
+  config.model.d_model = 64 * config.model.num_heads * *rc::gen::inRange<int64_t>(1, 100);
   config.model.norm_position = *rc::gen::element<std::string>("pre", "post");
   config.train.max_steps = *rc::gen::inRange<int64_t>(2, INT64_MAX);
   config.train.warmup_steps = config.train.max_steps / 2;

@@ -23,9 +23,10 @@ class ConfigReader : public Fields {
   ConfigReader(const YamlNode& map, std::string path, ConfigErrors& errors, std::vector<std::string>& wrong)
       : map_(map), path_(std::move(path)), errors_(errors), wrong_(wrong) {}
 
-  void check(bool condition, std::initializer_list<std::string_view> keys, std::string_view message) override {
+  void check(const std::function<bool()>& holds, std::initializer_list<std::string_view> keys,
+             std::string_view message) override {
     const auto is_sound = [&](std::string_view key) { return !is_wrong(join_path(path_, std::string(key))); };
-    if (condition || !std::ranges::all_of(keys, is_sound)) return;
+    if (!std::ranges::all_of(keys, is_sound) || holds()) return;
     // The first key names the error; if the text does not give it, another one of them must be the culprit.
     std::optional<Place> place;
     for (const std::string_view key : keys)
@@ -75,9 +76,13 @@ class ConfigReader : public Fields {
     if (choice) {
       Rules rules;
       for (const Alternative& alternative : variant.alternatives) rules.choices.push_back(alternative.name);
-      if (!read(*choice->value, choice_path, rules, &chosen)) return;  // whose keys are the others? nobody knows
+      if (!read(*choice->value, choice_path, rules, &chosen)) chosen.clear();
     } else if (variant.required) {
       complain(entry ? entry->value->place : map_.place, choice_path, "required key is missing");
+      chosen.clear();
+    }
+    if (chosen.empty()) {  // whose keys are the others? nobody knows
+      wrong_.push_back(path);
       return;
     }
     for (const Alternative& alternative : variant.alternatives)
