@@ -19,6 +19,9 @@ TEST(ConfigText, DuplicateKeysAtEveryLevel) {
   EXPECT_EQ(example_error(smallest_example + "nonsense: [{a: 1, a: 2}]"),
             "c.yaml:3:1: nonsense: unknown key\n"
             "c.yaml:3:19: nonsense[0].a: duplicate key (it was given at 3:13)");
+  EXPECT_EQ(example_error(smallest_example + "nonsense: 1\nnonsense: 2"),
+            "c.yaml:3:1: nonsense: unknown key\n"
+            "c.yaml:4:1: nonsense: duplicate key (it was given at 3:1)");
 }
 
 TEST(ConfigText, KeysAreWords) {
