@@ -26,9 +26,10 @@ struct AttentionResult {
   Tensor weights;  // (..., Tq, Tk): after the softmax, before dropout
 };
 // The same with the weights, which are differentiable too. Holds the whole matrix of weights, so it is slower; equal to
-// the fused op up to rounding.
+// the fused op up to rounding. What `replace` returns takes the place of the weights (observing, ablating, patching).
 AttentionResult attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
-                                       const AttentionOptions& options = {});
+                                       const AttentionOptions& options = {},
+                                       const std::function<Tensor(const Tensor&)>& replace = {});
 
 // The same on heads that lie side by side, as they come out of a projection: q (B, Tq, H * d_k), k (B, Tk, H * d_k),
 // v (B, Tk, H * d_v) -> (B, Tq, H * d_v).

@@ -130,7 +130,8 @@ bool finite(const Tensor& x) {
 }  // namespace
 
 AttentionResult attention_with_weights(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask,
-                                       const AttentionOptions& options) {
+                                       const AttentionOptions& options,
+                                       const std::function<Tensor(const Tensor&)>& replace) {
   const char* const op = "attention_with_weights";
   check_operands(op, q, k, v);
   const auto [samples, heads] = samples_and_heads(q.shape());
@@ -152,7 +153,8 @@ AttentionResult attention_with_weights(const Tensor& q, const Tensor& k, const T
   const Tensor active = keys == 0 ? zeros({1, 1, queries, 1}, q.dtype()) : max(allowed, -1, true);
   const Tensor peak = keys == 0 ? zero : where(active, detach(max(scores, -1, true)), zero);
   const Tensor exponentials = where(allowed, exp(scores - peak), zero);
-  const Tensor weights = exponentials / where(active, sum(exponentials, {-1}, true), one);
+  Tensor weights = exponentials / where(active, sum(exponentials, {-1}, true), one);
+  if (replace) weights = replace(weights);
   const Tensor kept = dropout(weights, options.dropout, options.dropout_key);
   const Tensor values = select ? selected_values(kept, value, allowed) : matmul(kept, value);
   return {reshape(values, q.shape().with(-1, value_size)), reshape(weights, q.shape().with(-1, keys))};

@@ -1,0 +1,58 @@
+// Multi-head attention (Vaswani et al. 2017, section 3.2.2).
+#pragma once
+
+#include "autograd/attention.h"
+#include "layers/basic.h"
+
+namespace transformlet {
+
+// The initialisation of the packed projection (3 * d_model, input).
+enum class PackedInit {
+  together,  // one fan over the packed matrix, as in the common tutorial and in PyTorch: the default
+  apart      // one for each of queries, keys and values, as the paper means it: a bound sqrt(2) times as large
+};
+
+struct MultiheadAttentionOptions {
+  int64_t d_model = 0;  // the embedding width, shared out among the heads
+  int64_t num_heads = 1;
+  int64_t input_width = 0;  // of x and memory; 0: d_model
+  double dropout = 0.0;     // on the weights
+  bool bias = true;
+  PackedInit packed_init = PackedInit::together;
+};
+
+// x (B, T, input_width) -> (B, T, d_model): out(concatenated heads of attention(q, k, v)), with q, k and v from one
+// packed projection qkv.weight (3 * d_model, input_width): queries first, then keys, then values; head h has the
+// columns [h * d, (h + 1) * d) of each. Xavier-uniform weights, zero biases. The same function as PyTorch's
+// nn.MultiheadAttention (but for the meaning of boolean masks: see autograd/mask.h).
+struct MultiheadAttention {
+  MultiheadAttention(const Scope& scope, const MultiheadAttentionOptions& options);
+
+  // Self-attention.
+  Tensor operator()(const Tensor& x, const Mask& mask, const Pass& pass) const;
+  // Cross-attention: queries from x (B, Tq, input_width), keys and values from memory (B, Tk, input_width).
+  Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask, const Pass& pass) const;
+
+  struct Result {
+    Tensor output;   // (B, Tq, d_model)
+    Tensor weights;  // (B, num_heads, Tq, Tk): after the softmax, before dropout
+  };
+  Result with_weights(const Tensor& x, const Mask& mask, const Pass& pass) const;
+  Result with_weights(const Tensor& x, const Tensor& memory, const Mask& mask, const Pass& pass) const;
+
+  std::string path;
+  MultiheadAttentionOptions options;
+  Linear qkv, out;
+
+ private:
+  struct Projected {
+    Tensor q, k, v;  // (B, T, d_model)
+  };
+  Projected project(const Tensor& x) const;
+  Projected project(const Tensor& x, const Tensor& memory) const;
+  AttentionOptions attention_options(const Pass& pass) const;
+  Result attend(const Projected& projected, const Mask& mask, const Pass& pass) const;
+  Tensor finish(const Tensor& values, const Pass& pass) const;
+};
+
+}  // namespace transformlet

@@ -1,0 +1,89 @@
+// The small layers. A layer is a struct whose members are its parameters; operator() is the mathematics.
+#pragma once
+
+#include "autograd/ops.h"
+#include "layers/pass.h"
+#include "layers/scope.h"
+
+namespace transformlet {
+
+// y = x W^T + b. weight (out, in), bias (out): Xavier-uniform and zeros unless said otherwise.
+struct Linear {
+  Linear(const Scope& scope, int64_t in_features, int64_t out_features, bool with_bias = true,
+         const Initializer& initializer = xavier_uniform())
+      : weight(scope.parameter("weight", {out_features, in_features}, initializer)) {
+    if (with_bias) bias = scope.parameter("bias", {out_features}, all_zeros(), ParameterKind::bias);
+  }
+
+  Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
+
+  Tensor weight, bias;
+};
+
+// ids (...) -> (..., width). weight (rows, width): normal with deviation 1, as in PyTorch, unless said otherwise.
+struct Embedding {
+  Embedding(const Scope& scope, int64_t rows, int64_t width, const Initializer& initializer = normal(1.0))
+      : weight(scope.parameter("weight", {rows, width}, initializer, ParameterKind::embedding)) {}
+
+  Tensor operator()(const Tokens& ids) const { return gather_rows(weight, ids); }
+
+  Tensor weight;
+};
+
+// Over the last axis: gain 1 and bias 0 to begin with.
+struct LayerNorm {
+  LayerNorm(const Scope& scope, int64_t width, double epsilon = 1e-5)
+      : gain(scope.parameter("gain", {width}, all_ones(), ParameterKind::gain)),
+        bias(scope.parameter("bias", {width}, all_zeros(), ParameterKind::bias)),
+        epsilon(epsilon) {}
+
+  Tensor operator()(const Tensor& x) const { return layer_norm(x, gain, bias, epsilon); }
+
+  Tensor gain, bias;
+  double epsilon;
+};
+
+struct RMSNorm {
+  RMSNorm(const Scope& scope, int64_t width, double epsilon = 1e-5)
+      : gain(scope.parameter("gain", {width}, all_ones(), ParameterKind::gain)), epsilon(epsilon) {}
+
+  Tensor operator()(const Tensor& x) const { return rms_norm(x, gain, epsilon); }
+
+  Tensor gain;
+  double epsilon;
+};
+
+struct Dropout {
+  Dropout(const Scope& scope, double probability) : path(scope.path()), probability(probability) {}
+
+  Tensor operator()(const Tensor& x, const Pass& pass) const { return pass.dropout(path, x, probability); }
+
+  std::string path;
+  double probability;
+};
+
+enum class Activation { relu, gelu, gelu_tanh };
+Tensor activate(Activation activation, const Tensor& x);
+
+// down(dropout(activation(up(x)))): (..., d_model) -> (..., d_model) through d_ff units.
+struct FeedForward {
+  FeedForward(const Scope& scope, int64_t d_model, int64_t d_ff, Activation activation, double dropout_probability)
+      : path(scope.path()),
+        up(scope / "up", d_model, d_ff),
+        down(scope / "down", d_ff, d_model),
+        activation(activation),
+        dropout(scope / "dropout", dropout_probability) {}
+
+  Tensor operator()(const Tensor& x, const Pass& pass) const;
+
+  std::string path;
+  Linear up, down;
+  Activation activation;
+  Dropout dropout;
+};
+
+// The table of the paper (length, d_model): column 2i holds sin(position / 10000^(2i / d_model)), column 2i + 1 the
+// cosine (Vaswani et al. 2017, section 3.5). A constant.
+Tensor sinusoidal_positions(int64_t length, int64_t d_model, DType dtype);
+
+}  // namespace transformlet

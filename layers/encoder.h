@@ -1,0 +1,68 @@
+// The encoder of a transformer: blocks of attention and feed-forward layers (Vaswani et al. 2017, section 3.1).
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "layers/attention.h"
+
+namespace transformlet {
+
+// Where the norms stand. post: norm(x + sublayer(x)), as in the paper; pre: x + sublayer(norm(x)) (Xiong et al. 2020).
+enum class NormPosition { post, pre };
+
+struct EncoderOptions {
+  int64_t num_layers = 1, num_heads = 1, d_model = 32, d_ff = 64;
+  NormPosition norm_position = NormPosition::post;
+  Activation activation = Activation::relu;
+  double dropout = 0.0;  // of attention weights, of the feed-forward layer's hidden units and of each sublayer's output
+  bool final_norm = false;  // one more norm at the end of the stack, as pre-norm stacks usually have
+  PackedInit packed_init = PackedInit::together;
+};
+
+// The same function as PyTorch's nn.TransformerEncoderLayer.
+struct EncoderBlock {
+  EncoderBlock(const Scope& scope, const EncoderOptions& options);
+
+  // x (B, T, d_model) -> (B, T, d_model)
+  Tensor operator()(const Tensor& x, const Mask& mask, const Pass& pass) const;
+
+  std::string path;
+  NormPosition norm_position;
+  MultiheadAttention attention;
+  LayerNorm attention_norm;
+  Dropout attention_dropout;
+  FeedForward feed_forward;
+  LayerNorm feed_forward_norm;
+  Dropout feed_forward_dropout;
+};
+
+struct Encoder {
+  Encoder(const Scope& scope, const EncoderOptions& options);
+
+  Tensor operator()(Tensor x, const Mask& mask, const Pass& pass) const;
+
+  // The attention weights of every layer, each (B, num_heads, T, T), under the mask that the forward pass has.
+  TensorList attention_maps(const Tensor& x, const Mask& mask) const;
+
+  std::vector<EncoderBlock> blocks;
+  std::optional<LayerNorm> final_norm;
+};
+
+// Collects the activations whose names end in the given word, in the order in which they come.
+class Collector : public Tap {
+ public:
+  explicit Collector(std::string ending) : ending_(std::move(ending)) {}
+  bool wants(std::string_view name) const override { return name.ends_with(ending_); }
+  Tensor receive(std::string_view name, const Tensor& x) override;
+
+  const std::vector<std::string>& names() const { return names_; }
+  const TensorList& activations() const { return activations_; }
+
+ private:
+  std::string ending_;
+  std::vector<std::string> names_;
+  TensorList activations_;
+};
+
+}  // namespace transformlet

@@ -1,0 +1,36 @@
+// What a task trains: a model made from its part of the config. A new kind of model is one new file that registers its
+// config (layers/sequence_predictor.cpp).
+#pragma once
+
+#include <memory>
+
+#include "autograd/mask.h"
+#include "base/fields.h"
+#include "layers/pass.h"
+#include "layers/scope.h"
+
+namespace transformlet {
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  // ids (B, T) -> logits (B, T, classes)
+  virtual Tensor operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const = 0;
+};
+
+// What the task asks of the model.
+struct ModelSizes {
+  int64_t vocab_size = 0;  // of the inputs
+  int64_t classes = 0;     // of the outputs
+  int64_t max_length = 0;  // of a sequence
+};
+
+// A kind of model, with its keys. Derived: static name and help, and Registered<ModelConfig, ...>.
+class ModelConfig {
+ public:
+  virtual ~ModelConfig() = default;
+  virtual void describe(Fields& field) = 0;
+  virtual std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const = 0;
+};
+
+}  // namespace transformlet

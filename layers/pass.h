@@ -1,0 +1,55 @@
+// What one forward pass is about: training or not, the randomness of dropout, and who listens to activations.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "autograd/ops.h"
+
+namespace transformlet {
+
+// Listens to named activations of a pass, and may replace them: probes, interventions, attention maps.
+// Names are those of the layers: "encoder.blocks.0.attention.weights".
+class Tap {
+ public:
+  virtual ~Tap() = default;
+  // Layers may take a slower path to produce an activation that somebody wants (attention weights).
+  virtual bool wants(std::string_view name) const = 0;
+  // Called for activations that are wanted. What it returns takes the place of x.
+  virtual Tensor receive(std::string_view name, const Tensor& x) = 0;
+};
+
+class Pass {
+ public:
+  static Pass evaluation() { return Pass(); }
+  // Dropout's masks are a function of the seed, the step, the layer, and each sample's place in the whole batch: the
+  // first sample of this pass stands there at `first_sample`.
+  static Pass training(uint64_t seed, int64_t step, int64_t first_sample = 0);
+
+  bool is_training() const { return training_; }
+
+  // The same pass with a listener.
+  Pass with_tap(Tap& tap) const;
+  // The same pass for the n-th call of a layer that is called more than once, so that each call has its own masks.
+  Pass with_call(int64_t call) const;
+
+  // Dropout in training, x itself otherwise. `site` is the path of the layer.
+  Tensor dropout(const std::string& site, const Tensor& x, double probability) const;
+  DropoutKey dropout_key(const std::string& site) const;
+
+  bool wants(const std::string& path, std::string_view name) const;
+  // Hands the activation path.name to the listener; returns x or what takes its place. Costs nothing without a
+  // listener.
+  Tensor tap(const std::string& path, std::string_view name, const Tensor& x) const;
+
+ private:
+  Pass() = default;
+
+  bool training_ = false;
+  RandomKey key_{0};
+  int64_t call_ = 0;
+  int64_t first_sample_ = 0;
+  Tap* tap_ = nullptr;
+};
+
+}  // namespace transformlet
