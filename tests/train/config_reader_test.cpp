@@ -191,6 +191,25 @@ TEST(ConfigReader, Variants) {
             "c.yaml:3:24: optimizer.learning_rat: unknown key where name is sgd (did you mean learning_rate?)");
 }
 
+struct WithRequiredVariant {
+  std::variant<ExampleSgd, ExampleAdam> optimizer;
+  int64_t twice = 0;
+  void describe(Fields& field) {
+    field.variant("optimizer", "name", optimizer, "", required());
+    if (std::holds_alternative<ExampleAdam>(optimizer)) field("optimizer", twice, "");
+  }
+};
+
+TEST(ConfigReader, AVariantCanAskForItsName) {
+  EXPECT_THROW(read_config_text<WithRequiredVariant>("c.yaml", "optimizer: {learning_rate: 1}"), ConfigError);
+  const auto config = read_config_text<WithRequiredVariant>("c.yaml", "optimizer: {name: sgd, learning_rate: 1}");
+  EXPECT_EQ(std::get<ExampleSgd>(config.optimizer).learning_rate, 1);
+}
+
+TEST(ConfigReader, AKeyIsDescribedOnce) {
+  EXPECT_THROW(read_config_text<WithRequiredVariant>("c.yaml", "optimizer: {name: adam}"), Error);
+}
+
 TEST(ConfigReader, MapsAndScalarsAreNotMistakenForEachOther) {
   EXPECT_EQ(example_error(smallest_example + "model: 3"), "c.yaml:3:8: model: expected a map, found '3'");
   EXPECT_EQ(example_error(smallest_example + "model: [1]"), "c.yaml:3:8: model: expected a map, found a list");
