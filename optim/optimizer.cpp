@@ -1,11 +1,9 @@
 #include "optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <set>
-
-#include "autograd/graph.h"
 
 namespace transformlet {
 namespace {
@@ -26,8 +24,8 @@ Optimizer::Optimizer(std::vector<OptimizedParameter> parameters, std::vector<std
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& value = parameters_[i].value;
     require(value.defined(), "optimizer: parameter number {} is undefined", i);
-    require(!value.name().empty(), "optimizer: parameter number {}, of shape {}, has no name", i, value);
-    require(is_leaf(value), "optimizer: parameter {} is no leaf: it was made by {}", value.name(), op_of(value));
+    require(!value.name().empty(), "optimizer: parameter number {}, of shape {}, has no name: make it by leaf(x, name)",
+            i, value);
     require(names.insert(value.name()).second, "optimizer: parameter {} stands twice", value.name());
     TensorList& state = states_.emplace_back();
     for (size_t s = 0; s < state_names_.size(); ++s) state.push_back(zeros(value.shape(), value.dtype()));
