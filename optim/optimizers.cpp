@@ -54,9 +54,9 @@ class Adam final : public Optimizer {
     const kernels::AdamCoefficients coefficients = {
         .gradient_scale = step.gradient_scale,
         .weight_decay = decay_ == Decay::in_gradient ? weight_decay : 0.0,
-        .value_keeps = decay_ == Decay::decoupled ? 1.0 - step.learning_rate * weight_decay : 1.0,
         .beta1 = beta1,
         .beta2 = beta2,
+        .value_keeps = decay_ == Decay::decoupled ? 1.0 - step.learning_rate * weight_decay : 1.0,
         .step_size = step.learning_rate / (1.0 - std::pow(beta1, steps)),
         .root_scale = 1.0 / std::sqrt(1.0 - std::pow(beta2, steps)),
         .epsilon = config_.epsilon,

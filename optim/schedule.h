@@ -38,8 +38,9 @@ struct LinearSchedule {
 // whole run and the warm-up multiplies it, as in Lippe's UvA deep learning tutorial 6, whose scheduler calls t the
 // epoch. It takes its first update at t = 0, with rate 0, where we have the last one at t = n.
 //
-// With cosine_after_warmup, t <= w: warmup(t) * peak; then final + (peak - final) * (1 + cos(pi (t - w) / (n - w)))
-// / 2. That is get_lr in Karpathy's nanoGPT, which counts from 0: warmup_iters = w - 1, lr_decay_iters = n - 1.
+// With cosine_after_warmup, the cosine spans what the warm-up leaves. t <= w: warmup(t) * peak; then
+//   final + (peak - final) * (1 + cos(pi (t - w) / (n - w))) / 2.
+// That is get_lr in Karpathy's nanoGPT, which counts from 0: warmup_iters = w - 1, lr_decay_iters = n - 1.
 struct CosineSchedule {
   static constexpr const char* name = "cosine";
   static constexpr const char* help = "half a cosine down to the final learning rate";

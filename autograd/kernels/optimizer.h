@@ -7,14 +7,12 @@
 
 namespace transformlet::kernels {
 
+// g = gradient_scale * gradient + weight_decay * value
+// velocity = velocity_keeps * velocity + velocity_takes * g
+// value -= learning_rate * (gradient_share * g + velocity_share * velocity)
 struct SgdCoefficients {
-  double learning_rate;
-  double gradient_scale;
-  double weight_decay;    // g = gradient_scale * gradient + weight_decay * value
-  double velocity_keeps;  // velocity = velocity_keeps * velocity + velocity_takes * g
-  double velocity_takes;  //
-  double gradient_share;  // value -= learning_rate * (gradient_share * g + velocity_share * velocity)
-  double velocity_share;  //
+  double learning_rate, gradient_scale, weight_decay;
+  double velocity_keeps, velocity_takes, gradient_share, velocity_share;
 };
 
 // Without momentum: value -= learning_rate * g.
@@ -23,14 +21,14 @@ void sgd(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* v
 template <class T>
 void sgd_momentum(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value, T* velocity);
 
+// g = gradient_scale * gradient + weight_decay * value
+// first = beta1 * first + (1 - beta1) * g
+// second = beta2 * second + (1 - beta2) * g^2
+// value = value_keeps * value - step_size * first / (root_scale * sqrt(second) + epsilon)
 struct AdamCoefficients {
-  double gradient_scale;
-  double weight_decay;  // g = gradient_scale * gradient + weight_decay * value
-  double value_keeps;   // value = value_keeps * value, before the step proper
-  double beta1, beta2;  // first = beta1 * first + (1 - beta1) * g,   second = beta2 * second + (1 - beta2) * g^2
-  double step_size;     // value -= step_size * first / (root_scale * sqrt(second) + epsilon)
-  double root_scale;    //
-  double epsilon;       //
+  double gradient_scale, weight_decay;
+  double beta1, beta2;
+  double value_keeps, step_size, root_scale, epsilon;
 };
 
 template <class T>
