@@ -1,0 +1,134 @@
+// How a config struct says what it consists of. One function names every key, its default, its help and its bounds:
+//
+//   struct ModelConfig {
+//     int64_t num_heads = 4, d_model = 128;
+//
+//     void describe(Fields& field) {
+//       field("num_heads", num_heads, "attention heads in a block", at_least(1));
+//       field("d_model", d_model, "width of the residual stream", multiple_of(num_heads, "num_heads"));
+//     }
+//   };
+//
+// The default is the member's initial value, unless the rule required() asks for the key. The reader, the writer, the
+// help and the JSON Schema are visitors (train/config/). Two promises let `describe` use the values it has named:
+// a visitor has read a key when the call for it returns; and a value that is wrong is never stored, so that the
+// member keeps its initial value. Initial values should obey the rules, those of required keys too.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "base/registry.h"
+#include "base/rules.h"
+
+namespace transformlet {
+
+class Fields;
+
+// The member behind a key. A span is a list of exactly that many numbers.
+using Value = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*, std::optional<double>*,
+                           std::vector<int64_t>*, std::vector<double>*, std::vector<std::string>*, std::span<double>>;
+
+struct Key {
+  std::string name;
+  Value value;
+  std::string help;
+  Rules rules;
+};
+
+struct Group {
+  std::string name, help;
+  std::function<void(Fields&)> describe;
+};
+
+struct Alternative {
+  std::string name, help;
+  std::function<void(Fields&)> describe;  // the variant's own value if it is the chosen one, otherwise a passing one
+  std::function<void()> choose;           // makes it the variant's value, with its defaults
+};
+
+struct Variant {
+  std::string name, discriminator, help;
+  bool required = false;  // the discriminator must be given
+  std::string chosen;     // empty: none yet
+  std::vector<Alternative> alternatives;
+  std::function<void(Fields&)> describe;  // the value that is chosen when it is called
+};
+
+class Fields {
+ public:
+  virtual ~Fields() = default;
+
+  // A key with one value: bool, int64_t, double (always finite), std::string; an optional number (null: none); a
+  // std::vector of numbers or strings; a std::array of doubles.
+  template <class T, class... R>
+  void operator()(std::string_view name, T& value, std::string_view help, const R&... rules) {
+    key(make_key(name, &value, help, {rules...}));
+  }
+  template <size_t N, class... R>
+  void operator()(std::string_view name, std::array<double, N>& value, std::string_view help, const R&... rules) {
+    key(make_key(name, std::span<double>(value), help, {rules...}));
+  }
+
+  // A nested map: any struct with a `describe`.
+  template <class T>
+  void group(std::string_view name, T& value, std::string_view help) {
+    group(Group{std::string(name), std::string(help), [&value](Fields& field) { value.describe(field); }});
+  }
+
+  // A nested map in which one key, the discriminator, says which of several structs the others belong to:
+  //   optimizer: {name: adam, learning_rate: 1.0e-3}
+  // Every alternative has a static `name`, a static `help` and a `describe`. They are those of a std::variant ...
+  template <class... T, class... R>
+  void variant(std::string_view name, std::string_view discriminator, std::variant<T...>& value, std::string_view help,
+               const R&... rules) {
+    const auto describe = [&value](Fields& field) { std::visit([&](auto& chosen) { chosen.describe(field); }, value); };
+    const std::string chosen = std::visit([](auto& v) { return std::string(std::decay_t<decltype(v)>::name); }, value);
+    const auto fresh = []<class A>(std::type_identity<A>) { return [](Fields& field) { A().describe(field); }; };
+    std::vector<Alternative> alternatives = {
+        Alternative{T::name, T::help, fresh(std::type_identity<T>()), [&value] { value.template emplace<T>(); }}...};
+    variant(make_variant(name, discriminator, help, {rules...}, chosen, std::move(alternatives), describe));
+  }
+
+  // ... or those that are registered under a base class.
+  template <class Base, class... R>
+  void variant(std::string_view name, std::string_view discriminator, Choice<Base>& value, std::string_view help,
+               const R&... rules) {
+    std::vector<Alternative> alternatives;
+    for (const auto& [alternative, entry] : registry<Base>())
+      alternatives.push_back({alternative, entry.help, [make = entry.make](Fields& field) { make()->describe(field); },
+                              [&value, alternative = alternative] { value.choose(alternative); }});
+    variant(make_variant(name, discriminator, help, {rules...}, value.name(), std::move(alternatives),
+                         [&value](Fields& field) { value->describe(field); }));
+  }
+
+  // A rule between keys that have been named before, each by its path from here ("warmup_steps", "train.max_steps").
+  // If it is broken, the reader reports the message under the first one. It is skipped where one of the keys is
+  // wrong already.
+  virtual void check(bool condition, std::initializer_list<std::string_view> keys, std::string_view message) = 0;
+
+ protected:
+  virtual void key(const Key& key) = 0;
+  virtual void group(const Group& group) = 0;
+  virtual void variant(const Variant& variant) = 0;
+
+ private:
+  static Key make_key(std::string_view name, Value value, std::string_view help, std::initializer_list<Rule> rules);
+  static Variant make_variant(std::string_view name, std::string_view discriminator, std::string_view help,
+                              std::initializer_list<Rule> rules, const std::string& chosen,
+                              std::vector<Alternative> alternatives, std::function<void(Fields&)> describe);
+};
+
+// What a key takes: "integer", "list of 2 numbers", "number or null".
+std::string type_in_words(const Value& value);
+
+}  // namespace transformlet

@@ -1,0 +1,228 @@
+#include "train/config/yaml_tree.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <unordered_map>
+#include <utility>
+
+namespace transformlet {
+namespace {
+
+constexpr size_t deepest = 32;
+
+// Thrown where reading cannot go on.
+struct Stop {
+  Place place;
+  std::string path, message;
+};
+
+// Builds the tree from the parser's events.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  TreeBuilder(int source, std::string path, ConfigErrors& errors)
+      : source_(source), path_(std::move(path)), errors_(errors) {}
+
+  YamlPointer root() const { return root_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ > 1) throw Stop{place(mark), path_, "a second document starts here; a config is one document"};
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    finish(node(YamlNode::Kind::null, mark), anchor);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    auto scalar = node(YamlNode::Kind::scalar, mark);
+    scalar->text = text;
+    scalar->quoted = tag == "!";  // yaml-cpp's own tags: "!" for a quoted scalar, "?" for a plain one
+    refuse_tag(mark, tag);
+    finish(std::move(scalar), anchor);
+  }
+
+  // An alias to a node that is not finished stands inside that node: it would make a tree without end.
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) throw Stop{place(mark), here(), "an alias cannot stand inside what it stands for"};
+    add(found->second, place(mark));
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    start(YamlNode::Kind::list, mark, tag, anchor);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    start(YamlNode::Kind::map, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { end(); }
+  void OnMapEnd() override { end(); }
+
+ private:
+  // A list or map that is being built. In a map, keys and values come in turn.
+  struct Frame {
+    std::shared_ptr<YamlNode> node;
+    YAML::anchor_t anchor;
+    bool has_key = false, key_is_good = false;
+    std::string key;
+    Place key_place;
+    std::unordered_map<std::string, Place> seen;
+  };
+
+  Place place(const YAML::Mark& mark) const { return {source_, mark.line + 1, mark.column + 1}; }
+
+  std::shared_ptr<YamlNode> node(YamlNode::Kind kind, const YAML::Mark& mark) const {
+    auto made = std::make_shared<YamlNode>();
+    made->kind = kind;
+    made->place = place(mark);
+    return made;
+  }
+
+  // The path of the value that comes next.
+  std::string here() const {
+    std::string path = path_;
+    for (const Frame& frame : frames_) {
+      if (frame.node->kind == YamlNode::Kind::list)
+        path += fmt::format("[{}]", frame.node->items.size());
+      else if (frame.has_key)
+        path = join_path(path, frame.key);
+    }
+    return path;
+  }
+
+  void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (!tag.empty() && tag != "?" && tag != "!")
+      errors_.add(place(mark), here(), fmt::format("tags such as {} are not allowed", shown(tag)));
+  }
+
+  void start(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    refuse_tag(mark, tag);
+    if (frames_.size() == deepest) throw Stop{place(mark), path_, fmt::format("nested more than {} deep", deepest)};
+    frames_.push_back(Frame{node(kind, mark), anchor, {}, {}, {}, {}, {}});
+  }
+
+  void end() {
+    const Frame frame = std::move(frames_.back());
+    frames_.pop_back();
+    finish(frame.node, frame.anchor);
+  }
+
+  void finish(YamlPointer done, YAML::anchor_t anchor) {
+    if (anchor) anchors_[anchor] = done;
+    add(done, done->place);
+  }
+
+  // `where` is the place of the alias, if it is one that is added.
+  void add(const YamlPointer& value, Place where) {
+    if (frames_.empty()) {
+      root_ = value;
+      return;
+    }
+    Frame& frame = frames_.back();
+    if (frame.node->kind == YamlNode::Kind::list) {
+      frame.node->items.push_back(value);
+    } else if (!frame.has_key) {
+      add_key(frame, *value, where);
+    } else {
+      if (frame.key_is_good) frame.node->entries.push_back({frame.key, frame.key_place, value});
+      frame.has_key = false;
+    }
+  }
+
+  void add_key(Frame& frame, const YamlNode& key, Place where) {
+    const std::string map_path = here();
+    frame.has_key = true;
+    frame.key = key.text;
+    frame.key_place = where;
+    frame.key_is_good = key.kind == YamlNode::Kind::scalar && !key.text.empty();
+    if (!frame.key_is_good) {
+      errors_.add(where, map_path, "a key must be a word");
+      return;
+    }
+    const auto [first, is_new] = frame.seen.emplace(key.text, where);
+    frame.key_is_good = is_new;
+    if (!is_new)
+      errors_.add(where, here(),
+                  fmt::format("duplicate key (it was given at {}:{})", first->second.line, first->second.column));
+  }
+
+  const int source_;
+  const std::string path_;
+  ConfigErrors& errors_;
+  int documents_ = 0;
+  YamlPointer root_;
+  std::vector<Frame> frames_;
+  std::map<YAML::anchor_t, YamlPointer> anchors_;
+};
+
+// The length of the UTF-8 sequence that starts here, or 0 if none does (RFC 3629: no overlong forms, no surrogates).
+size_t utf8_length(const std::string& text, size_t at) {
+  const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u; };
+  const unsigned lead = byte(0), second = byte(1);
+  const size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f)) return 0;
+  if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) return 0;
+  return length;
+}
+
+// yaml-cpp takes any bytes and guesses an encoding; here anything but plain UTF-8 text is somebody's wrong file.
+void require_text(const std::string& text, int source, const std::string& path) {
+  Place place{source, 1, 1};
+  for (size_t at = 0; at < text.size();) {
+    const unsigned char c = static_cast<unsigned char>(text[at]);
+    const size_t length = utf8_length(text, at);
+    if (length == 0) throw Stop{place, path, fmt::format("byte 0x{:02x} is not UTF-8 text", c)};
+    if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+      throw Stop{place, path, fmt::format("control character 0x{:02x}", c)};
+    at += length;
+    if (c == '\n')
+      ++place.line, place.column = 1;
+    else
+      place.column += static_cast<int>(length);
+  }
+}
+
+}  // namespace
+
+const YamlEntry* YamlNode::find(const std::string& key) const {
+  const auto found = std::ranges::find(entries, key, &YamlEntry::key);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+YamlPointer parse_yaml(const std::string& text, int source, const std::string& path, ConfigErrors& errors) {
+  try {
+    require_text(text, source, path);
+    TreeBuilder builder(source, path, errors);
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+    if (builder.root()) return builder.root();
+    YamlNode nothing;  // no document at all: comments, or not even that
+    nothing.place = {source, 1, 1};
+    return std::make_shared<YamlNode>(nothing);
+  } catch (const Stop& stop) {
+    errors.add(stop.place, stop.path, stop.message);
+  } catch (const YAML::Exception& error) {
+    const bool has_mark = !error.mark.is_null();
+    const Place place{source, has_mark ? error.mark.line + 1 : 1, has_mark ? error.mark.column + 1 : 1};
+    errors.add(place, path, "not YAML: " + error.msg);
+  } catch (const std::exception& error) {
+    errors.add({source, 1, 1}, path, fmt::format("not YAML: {}", error.what()));
+  }
+  return nullptr;
+}
+
+}  // namespace transformlet
