@@ -112,9 +112,10 @@ class Fields {
   }
 
   // A rule between keys that have been named before, each by its path from here ("warmup_steps", "train.max_steps").
-  // If it is broken, the reader reports the message under the first one. It is skipped where one of the keys is
-  // wrong already.
-  virtual void check(bool condition, std::initializer_list<std::string_view> keys, std::string_view message) = 0;
+  // If it does not hold, the reader reports the message under the first one. It is asked only where all of these
+  // keys have been read and are right, so it may rely on their values: on a Choice, for one, being made.
+  virtual void check(const std::function<bool()>& holds, std::initializer_list<std::string_view> keys,
+                     std::string_view message) = 0;
 
  protected:
   virtual void key(const Key& key) = 0;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "base/fields.h"
+#include "train/config/reader.h"
 
 namespace transformlet {
 
 struct ExampleTask {
   virtual ~ExampleTask() = default;
   virtual void describe(Fields& field) = 0;
+  virtual int64_t symbols() const { return 2; }
 };
 
 struct ExampleCopy : ExampleTask {
@@ -15,6 +17,7 @@ struct ExampleCopy : ExampleTask {
   static constexpr const char* help = "repeat the input";
   int64_t length = 8;
 
+  int64_t symbols() const override { return length; }
   void describe(Fields& field) override { field("length", length, "symbols to repeat", between(1, 64)); }
 };
 
@@ -29,6 +32,9 @@ struct ExampleAddition : ExampleTask {
     field("train_share", train_share, "share of all pairs to train on", greater_than(0), less_than(1));
   }
 };
+
+inline const Registered<ExampleTask, ExampleCopy> registered_example_copy;
+inline const Registered<ExampleTask, ExampleAddition> registered_example_addition;
 
 struct ExampleSgd {
   static constexpr const char* name = "sgd";
@@ -82,7 +88,7 @@ struct ExampleTrain {
     field("milestones", milestones, "where the learning rate falls", between(0, 1));
     field("seeds", seeds, "one run for each", at_least(0));
     field("tags", tags, "free words");
-    field.check(warmup_steps < max_steps, {"warmup_steps", "max_steps"}, "must be less than max_steps");
+    field.check([&] { return warmup_steps < max_steps; }, {"warmup_steps", "max_steps"}, "must be less than max_steps");
   }
 };
 
@@ -101,12 +107,28 @@ struct ExampleConfig {
     field.variant("optimizer", "name", optimizer, "how parameters are updated");
     field.group("model", model, "the network");
     field.group("train", train, "how long to train");
-    field.check(model.dropout == 0 || train.batch_size > 8, {"model.dropout", "train.batch_size"},
+    field.check([&] { return model.dropout == 0 || train.batch_size > 8; }, {"model.dropout", "train.batch_size"},
                 "needs a train.batch_size above 8");
+    field.check([&] { return task->symbols() <= model.d_model; }, {"task.length", "model.d_model"},
+                "needs a larger model.d_model");
   }
 };
 
 // A text with every key that must be given, and nothing else.
 inline const std::string smallest_example = "task: {name: copy}\ntrain: {max_steps: 10}\n";
+
+inline ExampleConfig read_example(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return read_config_text<ExampleConfig>("c.yaml", text, overrides);
+}
+
+// The whole text of the error, or "no error".
+inline std::string example_error(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  try {
+    read_example(text, overrides);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "no error";
+}
 
 }  // namespace transformlet

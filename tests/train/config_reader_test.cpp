@@ -3,38 +3,20 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
+#include <limits>
 
 #include "tests/train/config_example.h"
 
 namespace transformlet {
 namespace {
 
-static const Registered<ExampleTask, ExampleCopy> registered_copy;
-static const Registered<ExampleTask, ExampleAddition> registered_addition;
-
-ExampleConfig read(const std::string& text, const std::vector<std::string>& overrides = {}) {
-  return read_config_text<ExampleConfig>("c.yaml", text, overrides);
-}
-
-// The whole text of the error, or "no error".
-std::string error_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
-  try {
-    read(text, overrides);
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 // The error of one line in `train`, beside the keys that must be given.
 std::string train_error(const std::string& line) {
-  return error_of("task: {name: copy}\ntrain:\n  max_steps: 10\n  " + line + "\n");
+  return example_error("task: {name: copy}\ntrain:\n  max_steps: 10\n  " + line + "\n");
 }
 
 TEST(ConfigReader, DefaultsAreInitialValues) {
-  const ExampleConfig config = read(smallest_example);
+  const ExampleConfig config = read_example(smallest_example);
   EXPECT_EQ(config.seed, 42);
   EXPECT_EQ(config.label, "run");
   EXPECT_EQ(dynamic_cast<ExampleCopy&>(*config.task).length, 8);
@@ -45,7 +27,7 @@ TEST(ConfigReader, DefaultsAreInitialValues) {
 }
 
 TEST(ConfigReader, ReadsEveryType) {
-  const ExampleConfig config = read(R"(%YAML 1.2
+  const ExampleConfig config = read_example(R"(%YAML 1.2
 ---
 # every type there is
 seed: -9223372036854775808
@@ -84,22 +66,22 @@ train:
 }
 
 TEST(ConfigReader, AnotherAlternativeStartsFromItsOwnDefaults) {
-  const ExampleConfig sgd = read(smallest_example + "optimizer: {name: sgd}\n");
+  const ExampleConfig sgd = read_example(smallest_example + "optimizer: {name: sgd}\n");
   EXPECT_EQ(std::get<ExampleSgd>(sgd.optimizer).learning_rate, 0.1);
   // The default alternative keeps the values that the config gives it, and may leave its name out.
-  const ExampleConfig adam = read(smallest_example + "optimizer: {learning_rate: 1}\n");
+  const ExampleConfig adam = read_example(smallest_example + "optimizer: {learning_rate: 1}\n");
   EXPECT_EQ(std::get<ExampleAdam>(adam.optimizer).betas[1], 0.98);
 }
 
 TEST(ConfigReader, ReportsEverythingTogetherInTheOrderOfTheText) {
-  EXPECT_EQ(error_of("seeed: 1\n"
-                     "task: {name: addition, modulus: 1}\n"
-                     "model: {num_heads: 0, dropout: 1, d_model: x}\n"
-                     "train:\n"
-                     "  batch_size: 12\n"
-                     "  batch_size: 16\n"
-                     "  tags: red\n",
-                     {"seed=x"}),
+  EXPECT_EQ(example_error("seeed: 1\n"
+                          "task: {name: addition, modulus: 1}\n"
+                          "model: {num_heads: 0, dropout: 1, d_model: x}\n"
+                          "train:\n"
+                          "  batch_size: 12\n"
+                          "  batch_size: 16\n"
+                          "  tags: red\n",
+                          {"seed=x"}),
             "c.yaml:1:1: seeed: unknown key (did you mean seed?)\n"
             "c.yaml:2:33: task.modulus: must be at least 2, not 1\n"
             "c.yaml:3:20: model.num_heads: must be at least 1, not 0\n"
@@ -113,10 +95,10 @@ TEST(ConfigReader, ReportsEverythingTogetherInTheOrderOfTheText) {
 }
 
 TEST(ConfigReader, MissingKeysStandWhereTheirMapStands) {
-  EXPECT_EQ(error_of("seed: 1\ntask: {}\n"),
+  EXPECT_EQ(example_error("seed: 1\ntask: {}\n"),
             "c.yaml:1:1: train.max_steps: required key is missing\n"
             "c.yaml:2:7: task.name: required key is missing");
-  EXPECT_EQ(error_of("train: {max_steps: 5}\ntask: {name: addition}\n"),
+  EXPECT_EQ(example_error("train: {max_steps: 5}\ntask: {name: addition}\n"),
             "c.yaml:2:7: task.modulus: required key is missing");
 }
 
@@ -137,13 +119,12 @@ TEST(ConfigReader, Integers) {
   EXPECT_EQ(says("1_000"), "'1_000'");
   EXPECT_EQ(says("9223372036854775808"), "'9223372036854775808' (it does not fit in 64 bits)");
   EXPECT_EQ(says(".nan"), "'.nan'");
-  EXPECT_EQ(says("-"), "a list");
   EXPECT_EQ(says("true"), "'true'");
   EXPECT_EQ(says("[1]"), "a list");
   EXPECT_EQ(says("{a: 1}"), "a map");
   EXPECT_EQ(says("9223372036854775807"), "no error");
-  EXPECT_EQ(train_error("batch_size:"), "c.yaml:4:14: train.batch_size: expected an integer, found nothing");
-  EXPECT_EQ(train_error("batch_size: null"), "c.yaml:4:15: train.batch_size: expected an integer, found nothing");
+  EXPECT_EQ(train_error("batch_size:"), "c.yaml:4:3: train.batch_size: expected an integer, found nothing");
+  EXPECT_EQ(train_error("batch_size: null"), "c.yaml:4:3: train.batch_size: expected an integer, found nothing");
 }
 
 TEST(ConfigReader, Numbers) {
@@ -176,11 +157,11 @@ TEST(ConfigReader, Booleans) {
 }
 
 TEST(ConfigReader, Strings) {
-  const auto says = [](const std::string& value) { return error_of("label: " + value + "\n" + smallest_example); };
+  const auto says = [](const std::string& value) { return example_error("label: " + value + "\n" + smallest_example); };
   EXPECT_EQ(says("3"), "c.yaml:1:8: label: expected a string, found '3' (put it in quotes)");
   EXPECT_EQ(says("true"), "c.yaml:1:8: label: expected a string, found 'true' (put it in quotes)");
   EXPECT_EQ(says("1e-4"), "c.yaml:1:8: label: expected a string, found '1e-4' (put it in quotes)");
-  EXPECT_EQ(says("null"), "c.yaml:1:8: label: expected a string, found nothing");
+  EXPECT_EQ(says("null"), "c.yaml:1:1: label: expected a string, found nothing");
   EXPECT_EQ(says("3d"), "no error");
   EXPECT_EQ(says("''"), "no error");
   EXPECT_EQ(train_error("tags: [a, 1, [b]]"),
@@ -189,190 +170,80 @@ TEST(ConfigReader, Strings) {
 }
 
 TEST(ConfigReader, ListsOfTheWrongLength) {
-  EXPECT_EQ(error_of(smallest_example + "optimizer: {betas: [0.9]}"),
+  EXPECT_EQ(example_error(smallest_example + "optimizer: {betas: [0.9]}"),
             "c.yaml:3:20: optimizer.betas: expected a list of 2 numbers, found 1");
-  EXPECT_EQ(error_of(smallest_example + "optimizer: {betas: 0.9}"),
+  EXPECT_EQ(example_error(smallest_example + "optimizer: {betas: 0.9}"),
             "c.yaml:3:20: optimizer.betas: expected a list of 2 numbers, found '0.9'");
-  EXPECT_EQ(error_of(smallest_example + "optimizer: {betas: [0.9, 1]}"),
+  EXPECT_EQ(example_error(smallest_example + "optimizer: {betas: [0.9, 1]}"),
             "c.yaml:3:26: optimizer.betas[1]: must be less than 1, not 1");
 }
 
 TEST(ConfigReader, Variants) {
-  EXPECT_EQ(error_of("task: {name: cpoy, length: 3}\ntrain: {max_steps: 1}"),
+  EXPECT_EQ(example_error("task: {name: cpoy, length: 3}\ntrain: {max_steps: 1}"),
             "c.yaml:1:14: task.name: must be one of addition, copy, not 'cpoy' (did you mean copy?)");
-  EXPECT_EQ(error_of("task: copy\ntrain: {max_steps: 1}"),
+  EXPECT_EQ(example_error("task: copy\ntrain: {max_steps: 1}"),
             "c.yaml:1:7: task: expected a map with the key name, found 'copy'");
-  EXPECT_EQ(error_of("task: {name: [copy]}\ntrain: {max_steps: 1}"),
+  EXPECT_EQ(example_error("task: {name: [copy]}\ntrain: {max_steps: 1}"),
             "c.yaml:1:14: task.name: expected a string, found a list");
-  EXPECT_EQ(error_of(smallest_example + "optimizer: {name: sgd, betas: [0, 0]}"),
+  EXPECT_EQ(example_error(smallest_example + "optimizer: {name: sgd, betas: [0, 0]}"),
             "c.yaml:3:24: optimizer.betas: unknown key where name is sgd");
-  EXPECT_EQ(error_of(smallest_example + "optimizer: {name: sgd, learning_rat: 1}"),
+  EXPECT_EQ(example_error(smallest_example + "optimizer: {name: sgd, learning_rat: 1}"),
             "c.yaml:3:24: optimizer.learning_rat: unknown key where name is sgd (did you mean learning_rate?)");
 }
 
+struct WithRequiredVariant {
+  std::variant<ExampleSgd, ExampleAdam> optimizer;
+  int64_t twice = 0;
+  void describe(Fields& field) {
+    field.variant("optimizer", "name", optimizer, "", required());
+    if (std::holds_alternative<ExampleAdam>(optimizer)) field("optimizer", twice, "");
+  }
+};
+
+TEST(ConfigReader, AVariantCanAskForItsName) {
+  EXPECT_THROW(read_config_text<WithRequiredVariant>("c.yaml", "optimizer: {learning_rate: 1}"), ConfigError);
+  const auto config = read_config_text<WithRequiredVariant>("c.yaml", "optimizer: {name: sgd, learning_rate: 1}");
+  EXPECT_EQ(std::get<ExampleSgd>(config.optimizer).learning_rate, 1);
+}
+
+TEST(ConfigReader, AKeyIsDescribedOnce) {
+  EXPECT_THROW(read_config_text<WithRequiredVariant>("c.yaml", "optimizer: {name: adam}"), Error);
+}
+
 TEST(ConfigReader, MapsAndScalarsAreNotMistakenForEachOther) {
-  EXPECT_EQ(error_of(smallest_example + "model: 3"), "c.yaml:3:8: model: expected a map, found '3'");
-  EXPECT_EQ(error_of(smallest_example + "model: [1]"), "c.yaml:3:8: model: expected a map, found a list");
-  EXPECT_EQ(error_of(smallest_example + "model:"), "c.yaml:3:7: model: expected a map, found nothing");
-  EXPECT_EQ(error_of("- 1\n- 2\n"), "c.yaml:1:1: expected a map, found a list");
-  EXPECT_EQ(error_of("hello"), "c.yaml:1:1: expected a map, found 'hello'");
+  EXPECT_EQ(example_error(smallest_example + "model: 3"), "c.yaml:3:8: model: expected a map, found '3'");
+  EXPECT_EQ(example_error(smallest_example + "model: [1]"), "c.yaml:3:8: model: expected a map, found a list");
+  EXPECT_EQ(example_error(smallest_example + "model:"), "c.yaml:3:1: model: expected a map, found nothing");
+  EXPECT_EQ(example_error("- 1\n- 2\n"), "c.yaml:1:1: expected a map, found a list");
+  EXPECT_EQ(example_error("hello"), "c.yaml:1:1: expected a map, found 'hello'");
 }
 
 TEST(ConfigReader, RulesBetweenKeys) {
   EXPECT_EQ(train_error("warmup_steps: 10"), "c.yaml:4:17: train.warmup_steps: must be less than max_steps");
-  EXPECT_EQ(error_of("task: {name: copy}\ntrain: {max_steps: 0, warmup_steps: 10}"),
+  EXPECT_EQ(example_error("task: {name: copy}\ntrain: {max_steps: 0, warmup_steps: 10}"),
             "c.yaml:2:20: train.max_steps: must be at least 1, not 0");  // and no more noise than that
-  EXPECT_EQ(error_of("task: {name: copy}\ntrain: {warmup_steps: 10}"),
+  EXPECT_EQ(example_error("task: {name: copy}\ntrain: {warmup_steps: 10}"),
             "c.yaml:2:8: train.max_steps: required key is missing");
-  EXPECT_EQ(error_of("task: {name: copy}\nmodel: {dropout: 0.5}\ntrain: {max_steps: 10, batch_size: 8}\n"),
+  EXPECT_EQ(example_error("task: {name: copy}\nmodel: {dropout: 0.5}\ntrain: {max_steps: 10, batch_size: 8}\n"),
             "c.yaml:2:18: model.dropout: needs a train.batch_size above 8");
 }
 
+TEST(ConfigReader, RulesBetweenKeysAreNotAskedWhereOneOfThemIsWrong) {
+  EXPECT_EQ(example_error("task: {name: copy, length: 9}\nmodel: {d_model: 8}\ntrain: {max_steps: 1}"),
+            "c.yaml:1:28: task.length: needs a larger model.d_model");
+  // Where no task has been made, the rule that asks it for its symbols would crash.
+  EXPECT_EQ(example_error("task: {name: cpy, length: 9}\ntrain: {max_steps: 1}"),
+            "c.yaml:1:14: task.name: must be one of addition, copy, not 'cpy' (did you mean copy?)");
+  EXPECT_EQ(example_error("task: 3\ntrain: {max_steps: 1}"),
+            "c.yaml:1:7: task: expected a map with the key name, found '3'");
+  EXPECT_EQ(example_error("train: {max_steps: 1}"), "c.yaml:1:1: task.name: required key is missing");
+}
+
 TEST(ConfigReader, ADefaultCanBreakARuleThroughAnotherKey) {
-  EXPECT_EQ(error_of(smallest_example + "model: {num_heads: 3}"),
+  EXPECT_EQ(example_error(smallest_example + "model: {num_heads: 3}"),
             "c.yaml:3:20: model.d_model: must be a multiple of num_heads (3), not 128 (its default)");
-  EXPECT_EQ(error_of(smallest_example + "model: {num_heads: 3, d_model: 128}"),
+  EXPECT_EQ(example_error(smallest_example + "model: {num_heads: 3, d_model: 128}"),
             "c.yaml:3:32: model.d_model: must be a multiple of num_heads (3), not 128");
-}
-
-TEST(ConfigReader, DuplicateKeysAtEveryLevel) {
-  EXPECT_EQ(error_of(smallest_example + "optimizer: {betas: [0, 0], 'betas': [1, 1]}\nmodel: {}\nmodel: {}\n"),
-            "c.yaml:3:28: optimizer.betas: duplicate key (it was given at 3:13)\n"
-            "c.yaml:5:1: model: duplicate key (it was given at 4:1)");
-  EXPECT_EQ(error_of(smallest_example + "nonsense: [{a: 1, a: 2}]"),
-            "c.yaml:3:1: nonsense: unknown key\n"
-            "c.yaml:3:19: nonsense[0].a: duplicate key (it was given at 3:13)");
-}
-
-TEST(ConfigReader, KeysAreWords) {
-  EXPECT_EQ(error_of(smallest_example + "[a]: 1\n"), "c.yaml:3:1: a key must be a word");
-  EXPECT_EQ(error_of(smallest_example + "~: 1\n"), "c.yaml:3:1: a key must be a word");
-  EXPECT_EQ(error_of(smallest_example + "'': 1\n"), "c.yaml:3:1: a key must be a word");
-  EXPECT_EQ(error_of(smallest_example + "3: 1\n"), "c.yaml:3:1: 3: unknown key");
-}
-
-TEST(ConfigReader, AliasesShareButNeverGrow) {
-  EXPECT_EQ(read("task: {name: copy}\ntrain: {max_steps: &n 10, seeds: &s [3], stop_after: *n}\n").train.stop_after,
-            10);
-  EXPECT_EQ(error_of(smallest_example + "model: &m {num_heads: *m}"),
-            "c.yaml:3:23: model.num_heads: an alias cannot stand inside what it stands for");
-  EXPECT_EQ(error_of("seed: *nowhere"), "c.yaml:1:7: not YAML: the referenced anchor is not defined");
-  EXPECT_EQ(error_of(smallest_example + "model:\n  <<: {num_heads: 2}\n"),
-            "c.yaml:4:3: model.<<: unknown key (merge keys are not supported)");
-  // A billion laughs: 9 levels of 9 aliases each.
-  std::string text = smallest_example + "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
-  for (int i = 1; i < 10; ++i) {
-    const std::string inner = "*a" + std::to_string(i - 1);
-    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + inner;
-    for (int k = 1; k < 9; ++k) text += ", " + inner;
-    text += "]\n";
-  }
-  EXPECT_TRUE(error_of(text).starts_with("c.yaml:3:1: a0: unknown key\n"));
-}
-
-TEST(ConfigReader, NoTags) {
-  EXPECT_EQ(error_of(smallest_example + "seed: !!int 3"),
-            "c.yaml:3:7: seed: tags such as tag:yaml.org,2002:int are not allowed");
-  EXPECT_EQ(error_of(smallest_example + "model: !m {}"), "c.yaml:3:8: model: tags such as !m are not allowed");
-}
-
-TEST(ConfigReader, TextThatIsNoConfig) {
-  EXPECT_EQ(error_of(""), "c.yaml:1:1: the config is empty");
-  EXPECT_EQ(error_of("# nothing here\n"), "c.yaml:1:1: the config is empty");
-  EXPECT_EQ(error_of("---\n"), "c.yaml:1:1: the config is empty");
-  EXPECT_EQ(error_of("seed: [1, 2"), "c.yaml:1:12: not YAML: end of sequence flow not found");
-  EXPECT_EQ(error_of("seed: 1\n\ttrain: 2\n"), "");
-  EXPECT_EQ(error_of(smallest_example + "---\nseed: 2\n"),
-            "c.yaml:3:1: a second document starts here; a config is one document");
-  EXPECT_EQ(error_of(std::string("seed: \0", 7)), "c.yaml:1:7: control character 0x00");
-  EXPECT_EQ(error_of("seed: 1\nlabel: \xff\n"), "c.yaml:2:8: byte 0xff is not UTF-8 text");
-  EXPECT_EQ(error_of("label: \xed\xa0\x80"), "c.yaml:1:8: byte 0xed is not UTF-8 text");
-  EXPECT_EQ(error_of(std::string(1 << 20, '#')), "c.yaml:1:1: the config is empty");
-  EXPECT_EQ(error_of(std::string((1 << 20) + 1, '#')), "c.yaml: larger than 1 MiB: this is no config");
-}
-
-TEST(ConfigReader, NestingIsBounded) {
-  EXPECT_EQ(error_of("a: " + std::string(100000, '[')), "c.yaml:1:35: nested more than 32 deep");
-  EXPECT_EQ(error_of(std::string(100000, '{')), "c.yaml:1:33: nested more than 32 deep");
-  std::string dashes;
-  for (int i = 0; i < 100000; ++i) dashes += "- ";
-  EXPECT_EQ(error_of(dashes), "c.yaml:1:65: nested more than 32 deep");
-}
-
-TEST(ConfigReader, WindowsLineEndsAndByteOrderMarksDoNotMatter) {
-  EXPECT_EQ(read("\xef\xbb\xbftask: {name: copy}\r\ntrain:\r\n  max_steps: 7\r\n  tags: [a]\r\n").train.max_steps, 7);
-}
-
-TEST(ConfigReader, MessagesStayOnOneLine) {
-  EXPECT_EQ(error_of(smallest_example + "\"a\\nb\": 1\n"), "c.yaml:3:1: a\\nb: unknown key");
-  EXPECT_EQ(error_of(smallest_example + "seed: \"1\\t\\e\\n2\"\n"),
-            "c.yaml:3:7: seed: expected an integer, found the string '1\\t\\x1b\\n2'");
-  EXPECT_EQ(error_of(smallest_example + "seed: " + std::string(500, 'x') + "\n"),
-            "c.yaml:3:7: seed: expected an integer, found '" + std::string(80, 'x') + "...'");
-}
-
-TEST(ConfigOverrides, ReplaceAddAndSwitch) {
-  const ExampleConfig config =
-      read(smallest_example, {"train.max_steps=20", "train.max_steps=30", "model.dropout=0.1", "optimizer.name=sgd",
-                              "train.seeds=[7, 8]", "task={name: addition, modulus: 5}", "label=a=b"});
-  EXPECT_EQ(config.train.max_steps, 30);  // the last one wins
-  EXPECT_EQ(config.model.dropout, 0.1);
-  EXPECT_TRUE(std::holds_alternative<ExampleSgd>(config.optimizer));
-  EXPECT_EQ(config.train.seeds, (std::vector<int64_t>{7, 8}));
-  EXPECT_EQ(dynamic_cast<ExampleAddition&>(*config.task).modulus, 5);
-  EXPECT_EQ(config.label, "a=b");
-}
-
-TEST(ConfigOverrides, AreCheckedLikeTheFile) {
-  EXPECT_EQ(error_of(smallest_example, {"train.max_steps=x", "model.num_head=2", "seed="}),
-            "override 'train.max_steps=x': train.max_steps: expected an integer, found 'x'\n"
-            "override 'model.num_head=2': model.num_head: unknown key (did you mean num_heads?)\n"
-            "override 'seed=': seed: expected an integer, found nothing");
-  EXPECT_EQ(error_of(smallest_example + "optimizer: {betas: [0, 0]}", {"optimizer.name=sgd"}),
-            "c.yaml:3:13: optimizer.betas: unknown key where name is sgd");
-  EXPECT_EQ(error_of(smallest_example + "model: 3", {"model.dropout=0"}),
-            "c.yaml:3:8: model: expected a map, found '3'");
-  EXPECT_EQ(error_of(smallest_example, {"train.warmup_steps=10"}),
-            "override 'train.warmup_steps=10': train.warmup_steps: must be less than max_steps");
-  EXPECT_EQ(error_of(smallest_example, {"model={dropout: 0, dropout: 1}"}),
-            "override 'model={dropout: 0, dropout: 1}': model.dropout: duplicate key (it was given at 1:2)");
-  EXPECT_EQ(error_of(smallest_example, {"seed=[1"}),
-            "override 'seed=[1': seed: not YAML: end of sequence flow not found");
-}
-
-TEST(ConfigOverrides, MalformedOnesAreErrors) {
-  for (const std::string text : {"=3", "abc", "a..b=1", ".=1", "a.=1", ".a=1", ""})
-    EXPECT_EQ(error_of(smallest_example, {text}), "override '" + text + "': an override is key.path=value");
-}
-
-TEST(ConfigOverrides, ChangeOnlyOneOfTheMapsThatAnAliasShares) {
-  const std::string text = "task: {name: copy}\ntrain: {max_steps: 10, seeds: &s [1]}\n";
-  EXPECT_EQ(read(text, {"train.seeds=[2]"}).train.seeds, (std::vector<int64_t>{2}));
-  EXPECT_EQ(error_of("task: {name: copy}\nmodel: &m {dropout: 0}\ntrain: *m\n", {"train.max_steps=3"}),
-            "c.yaml:2:12: train.dropout: unknown key");
-}
-
-TEST(ConfigFile, ThatCannotBeRead) {
-  const auto file_error = [](const std::string& path) -> std::string {
-    try {
-      read_config_file<ExampleConfig>(path);
-    } catch (const ConfigError& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(file_error("/nowhere/c.yaml"), "/nowhere/c.yaml: there is no such file");
-  EXPECT_EQ(file_error(""), ": there is no such file");
-  EXPECT_EQ(file_error("/proc"), "/proc: this is a directory, not a config file");
-  EXPECT_EQ(file_error("/dev/zero"), "/dev/zero: larger than 1 MiB: this is no config");
-  EXPECT_EQ(file_error("/proc/self/mem"), "/proc/self/mem: the file cannot be read: Input/output error");
-}
-
-TEST(ConfigFile, Reads) {
-  const std::string path = testing::TempDir() + "transformlet_config_reader_test.yaml";
-  std::ofstream(path) << smallest_example;
-  EXPECT_EQ(read_config_file<ExampleConfig>(path, {"seed=3"}).seed, 3);
-  std::remove(path.c_str());
 }
 
 }  // namespace

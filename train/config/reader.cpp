@@ -23,9 +23,10 @@ class ConfigReader : public Fields {
   ConfigReader(const YamlNode& map, std::string path, ConfigErrors& errors, std::vector<std::string>& wrong)
       : map_(map), path_(std::move(path)), errors_(errors), wrong_(wrong) {}
 
-  void check(bool condition, std::initializer_list<std::string_view> keys, std::string_view message) override {
+  void check(const std::function<bool()>& holds, std::initializer_list<std::string_view> keys,
+             std::string_view message) override {
     const auto is_sound = [&](std::string_view key) { return !is_wrong(join_path(path_, std::string(key))); };
-    if (condition || !std::ranges::all_of(keys, is_sound)) return;
+    if (!std::ranges::all_of(keys, is_sound) || holds()) return;
     // The first key names the error; if the text does not give it, another one of them must be the culprit.
     std::optional<Place> place;
     for (const std::string_view key : keys)
@@ -75,9 +76,13 @@ class ConfigReader : public Fields {
     if (choice) {
       Rules rules;
       for (const Alternative& alternative : variant.alternatives) rules.choices.push_back(alternative.name);
-      if (!read(*choice->value, choice_path, rules, &chosen)) return;  // whose keys are the others? nobody knows
+      if (!read(*choice->value, choice_path, rules, &chosen)) chosen.clear();
     } else if (variant.required) {
       complain(entry ? entry->value->place : map_.place, choice_path, "required key is missing");
+      chosen.clear();
+    }
+    if (chosen.empty()) {  // whose keys are the others? nobody knows
+      wrong_.push_back(path);
       return;
     }
     for (const Alternative& alternative : variant.alternatives)
@@ -161,13 +166,12 @@ class ConfigReader : public Fields {
   }
 
   // A default may break a rule that depends on another key: num_heads: 3 does not go with a d_model of 128.
-  template <class T>
-  void check_default(const std::string& path, const Rules& rules, T target) {
-    if constexpr (std::is_same_v<T, int64_t*>) {
+  template <class Target>
+  void check_default(const std::string& path, const Rules& rules, Target target) {
+    if constexpr (requires { broken_rule(rules, *target); } && !std::is_same_v<Target, bool*>) {
       const std::string problem = broken_rule(rules, *target);
-      if (problem.empty()) return;
       const Place place = place_of(rules.divisor_key).value_or(map_.place);
-      complain(place, path, problem + " (its default)");
+      if (!problem.empty()) complain(place, path, problem + " (its default)");
     }
   }
 
@@ -240,8 +244,10 @@ void read_config(const std::string& source, const std::string& text, const std::
 
   YamlPointer tree = parse_yaml(text, 0, "", errors);
   const bool is_map = tree && tree->kind == YamlNode::Kind::map;
-  if (tree && !is_map)
-    errors.add(tree->place, "", tree->kind == YamlNode::Kind::null ? "the config is empty" : expected("a map", *tree));
+  if (tree && tree->kind == YamlNode::Kind::null)
+    errors.add({0, 1, 1}, "", "the config is empty");
+  else if (tree && !is_map)
+    errors.add(tree->place, "", expected("a map", *tree));
   for (size_t i = 0; i < overrides.size(); ++i)
     tree = with_override(tree, overrides[i], static_cast<int>(i) + 1, errors);
 

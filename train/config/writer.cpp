@@ -60,7 +60,7 @@ class ConfigWriter : public Fields {
   const std::string& text() const { return text_; }
 
   // Rules between keys are the reader's business: nothing but a reader makes configs that break them.
-  void check(bool, std::initializer_list<std::string_view>, std::string_view) override {}
+  void check(const std::function<bool()>&, std::initializer_list<std::string_view>, std::string_view) override {}
 
  protected:
   void key(const Key& key) override { line(key.name, yaml_text(key.value)); }
@@ -101,7 +101,7 @@ std::string yaml_text(const Value& value) {
       value);
 }
 
-std::string write_config(const std::function<void(Fields&)>& describe) {
+std::string write_fields(const std::function<void(Fields&)>& describe) {
   ConfigWriter writer("");
   describe(writer);
   return writer.text();

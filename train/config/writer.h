@@ -9,12 +9,12 @@
 
 namespace transformlet {
 
-std::string write_config(const std::function<void(Fields&)>& describe);
+std::string write_fields(const std::function<void(Fields&)>& describe);
 
 template <class Config>
 std::string write_config(const Config& config) {
   // `describe` hands out references that may be written through; the writer only reads.
-  return write_config([&](Fields& field) { const_cast<Config&>(config).describe(field); });
+  return write_fields([&](Fields& field) { const_cast<Config&>(config).describe(field); });
 }
 
 // One value as YAML on one line. Numbers are as short as they can be without changing; floats show that they are.

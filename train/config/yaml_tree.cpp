@@ -32,13 +32,28 @@ class TreeBuilder : public YAML::EventHandler {
 
   YamlPointer root() const { return root_; }
 
+  // What a syntax error means. yaml-cpp places those that tell of a missing end far from where that should have been.
+  Stop explain(const YAML::Exception& error) const {
+    namespace Message = YAML::ErrorMsg;
+    if (!frames_.empty() && (error.msg == Message::END_OF_SEQ_FLOW || error.msg == Message::END_OF_MAP_FLOW))
+      return {frames_.back().node->place, path_of(frames_.size() - 1),
+              "not YAML: what starts here is not closed, or lacks a comma"};
+    if (!frames_.empty() && frames_.back().has_key && error.msg == Message::EOF_IN_SCALAR)
+      return {frames_.back().key_place, here(), "not YAML: a quote is not closed"};
+    return {place(error.mark), path_, "not YAML: " + error.msg};
+  }
+
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++documents_ > 1) throw Stop{place(mark), path_, "a second document starts here; a config is one document"};
+    if (++documents_ > 1)
+      throw Stop{place(mark), path_, "a second document starts here; a config is one (is the indentation right?)"};
   }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    finish(node(YamlNode::Kind::null, mark), anchor);
+    auto null = node(YamlNode::Kind::null, mark);
+    // A value that is left out has no place of its own: yaml-cpp gives that of whatever comes next.
+    if (!frames_.empty() && frames_.back().has_key) null->place = frames_.back().key_place;
+    finish(std::move(null), anchor);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -79,7 +94,9 @@ class TreeBuilder : public YAML::EventHandler {
     std::unordered_map<std::string, Place> seen;
   };
 
-  Place place(const YAML::Mark& mark) const { return {source_, mark.line + 1, mark.column + 1}; }
+  Place place(const YAML::Mark& mark) const {
+    return mark.is_null() ? Place{source_, 1, 1} : Place{source_, mark.line + 1, mark.column + 1};
+  }
 
   std::shared_ptr<YamlNode> node(YamlNode::Kind kind, const YAML::Mark& mark) const {
     auto made = std::make_shared<YamlNode>();
@@ -88,10 +105,13 @@ class TreeBuilder : public YAML::EventHandler {
     return made;
   }
 
-  // The path of the value that comes next.
-  std::string here() const {
+  // The path of the value that comes next, or of the list or map at a depth.
+  std::string here() const { return path_of(frames_.size()); }
+
+  std::string path_of(size_t depth) const {
     std::string path = path_;
-    for (const Frame& frame : frames_) {
+    for (size_t i = 0; i < depth; ++i) {
+      const Frame& frame = frames_[i];
       if (frame.node->kind == YamlNode::Kind::list)
         path += fmt::format("[{}]", frame.node->items.size());
       else if (frame.has_key)
@@ -202,10 +222,11 @@ const YamlEntry* YamlNode::find(const std::string& key) const {
 }
 
 YamlPointer parse_yaml(const std::string& text, int source, const std::string& path, ConfigErrors& errors) {
+  TreeBuilder builder(source, path, errors);
   try {
     require_text(text, source, path);
-    TreeBuilder builder(source, path, errors);
-    std::istringstream stream(text);
+    // yaml-cpp takes the end of the text for the end of a quote, if white space comes before it. A comment does not.
+    std::istringstream stream(text + "\n#");
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
@@ -216,9 +237,8 @@ YamlPointer parse_yaml(const std::string& text, int source, const std::string& p
   } catch (const Stop& stop) {
     errors.add(stop.place, stop.path, stop.message);
   } catch (const YAML::Exception& error) {
-    const bool has_mark = !error.mark.is_null();
-    const Place place{source, has_mark ? error.mark.line + 1 : 1, has_mark ? error.mark.column + 1 : 1};
-    errors.add(place, path, "not YAML: " + error.msg);
+    const Stop stop = builder.explain(error);
+    errors.add(stop.place, stop.path, stop.message);
   } catch (const std::exception& error) {
     errors.add({source, 1, 1}, path, fmt::format("not YAML: {}", error.what()));
   }
