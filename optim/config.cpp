@@ -9,7 +9,7 @@ void OptimizerKeys::describe_decay_and_clipping(Fields& field) {
         greater_than(0));
   field("clip_value", clip_value, "largest absolute value of a gradient's element; beyond it, it is cut off",
         greater_than(0));
-  field.check(!clip_norm || !clip_value, {"clip_value", "clip_norm"}, "cannot be combined with clip_norm");
+  field.check([&] { return !clip_norm || !clip_value; }, {"clip_value", "clip_norm"}, "cannot be combined with clip_norm");
 }
 
 void SgdConfig::describe(Fields& field) {
@@ -20,8 +20,8 @@ void SgdConfig::describe(Fields& field) {
   field("dampening", dampening, "share of the gradient that is kept out of the velocity", at_least(0), less_than(1));
   field("nesterov", nesterov, "use Nesterov's momentum");
   describe_decay_and_clipping(field);
-  field.check(dampening == 0 || momentum > 0, {"dampening", "momentum"}, "needs a momentum above 0");
-  field.check(!nesterov || (momentum > 0 && dampening == 0), {"nesterov", "momentum", "dampening"},
+  field.check([&] { return dampening == 0 || momentum > 0; }, {"dampening", "momentum"}, "needs a momentum above 0");
+  field.check([&] { return !nesterov || (momentum > 0 && dampening == 0); }, {"nesterov", "momentum", "dampening"},
               "needs a momentum above 0 and no dampening");
 }
 
