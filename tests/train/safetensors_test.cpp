@@ -235,7 +235,7 @@ struct Damage {
                                        "\"I32\"",
                                        "\"shape\"",
                                        "1099511627776,1099511627776"};
-    const size_t at = 8 + below(header_size);
+    const size_t at = 8 + below(header_size), whole_size = bytes.size();
     switch (below(6)) {
       case 0:
         bytes.resize(below(bytes.size()));
@@ -249,11 +249,11 @@ struct Damage {
       case 3:
         bytes.replace(0, 8, little_endian(below(2) == 0 ? below(bytes.size()) : below(UINT64_MAX)));
         break;
-      case 4: {  // a lie in the place of a number of the same header length
+      case 4: {  // a lie in the place of a number, or put in elsewhere, with the length that makes it fit
         size_t end = at;
         while (end < bytes.size() && isdigit(static_cast<unsigned char>(bytes[end]))) ++end;
         bytes.replace(at, end - at, lies[below(std::size(lies))]);
-        bytes.replace(0, 8, little_endian(header_size + bytes.size() - (bytes.size() - (end - at))));
+        bytes.replace(0, 8, little_endian(header_size + bytes.size() - whole_size));
         break;
       }
       default: {  // a piece of the header put in a second time, with the length that makes it fit
