@@ -178,18 +178,18 @@ std::optional<StoredCheckpoint> best_checkpoint(const fs::path& run) {
 
 void prune_checkpoints(const fs::path& run, const CheckpointConfig& config) {
   remove_leftovers(checkpoints_of(run));
-  const std::vector<CheckpointState> states = whole_states(run);
-  const std::optional<int64_t> best = best_step(states);
+  std::vector<CheckpointState> states = whole_states(run);
   std::vector<int64_t> steps;
   for (const CheckpointState& state : states) steps.push_back(state.step);
-  const std::vector<int64_t> doomed = config.to_delete(steps, best);
+  const std::vector<int64_t> doomed = config.to_delete(steps, best_step(states));
 
+  // The link first: it must never point to nothing.
+  std::erase_if(states, [&](const CheckpointState& s) { return std::ranges::find(doomed, s.step) != doomed.end(); });
   const fs::path link = checkpoints_of(run) / "best";
-  const bool best_stays = best && std::ranges::find(doomed, *best) == doomed.end();
-  if (best_stays)
+  if (const auto best = best_step(states))
     replace_link(link, folder_of(run, *best).filename());
   else
-    remove_folder(link);  // it would point to nothing
+    remove_folder(link);
 
   for (const int64_t step : doomed) {
     // Renamed first: half a checkpoint must not look like one.

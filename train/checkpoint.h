@@ -53,7 +53,8 @@ NewestCheckpoint newest_checkpoint(const std::filesystem::path& run);
 // The checkpoint with the lowest val_loss; of equals the earliest. Broken ones don't count.
 std::optional<StoredCheckpoint> best_checkpoint(const std::filesystem::path& run);
 
-// Points `checkpoints/best`, a relative link, to the best checkpoint, and deletes those that the config does not keep.
+// Deletes the checkpoints that the config does not keep, and points `checkpoints/best`, a relative link, to the best of
+// the others; without one there is no link.
 // Broken ones are neither counted nor deleted, so that they never cost a whole one its place.
 void prune_checkpoints(const std::filesystem::path& run, const CheckpointConfig& config);
 

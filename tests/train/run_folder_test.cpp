@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 
 #include "tests/train/storage_tools.h"
@@ -104,11 +104,12 @@ TEST(RunFolder, EventsHaveTheirTime) {
   RunFolder run = RunFolder::create_at(folder.path / "run");
   run.log_event("started");
   run.log_event("stopped", {{"step", 7}, {"reason", "SIGINT"}});
-  const std::regex expected(
-      R"(\{"time": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "event": "started"\}
-\{"time": "[^"]+", "event": "stopped", "step": 7, "reason": "SIGINT"\}
+  std::string events = bytes_of_file(run.path() / "events.jsonl");
+  std::ranges::replace_if(
+      events, [](char c) { return '0' <= c && c <= '9'; }, '0');
+  EXPECT_EQ(events, R"({"time": "0000-00-00T00:00:00.000Z", "event": "started"}
+{"time": "0000-00-00T00:00:00.000Z", "event": "stopped", "step": 0, "reason": "SIGINT"}
 )");
-  EXPECT_TRUE(std::regex_match(bytes_of_file(run.path() / "events.jsonl"), expected));
 }
 
 TEST(RunFolder, EnvironmentIsWhatTheNumbersDependOn) {
