@@ -27,20 +27,23 @@ void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters)
   restore(checkpoint.weights, weights);
 }
 
-Trainer::Trainer(ExperimentConfig& config, RunFolder& run, const Checkpoint* resumed)
+Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed)
     : config_(config),
+      experiment_(experiment),
       run_(run),
-      experiment_(config),
       order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size),
-      metrics_(run.metrics_path()),
       progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps) {
-  if (resumed == nullptr) return;
-  restore_weights(*resumed, experiment_.parameters);
-  std::vector<NamedState> state;
-  for (const NamedTensor& tensor : resumed->optimizer) state.push_back({tensor.name, tensor.value});
-  experiment_.optimizer->restore(resumed->step, state);
-  steps_done_ = resumed->step;
-  saved_ = resumed->step;
+  if (resumed != nullptr) {
+    restore_weights(*resumed, experiment_.parameters);
+    std::vector<NamedState> state;
+    for (const NamedTensor& tensor : resumed->optimizer) state.push_back({tensor.name, tensor.value});
+    experiment_.optimizer->restore(resumed->step, state);
+    steps_done_ = resumed->step;
+    saved_ = resumed->step;
+  }
+  // Only now: a checkpoint that does not fit must not cost the run a line.
+  cut_metrics(run.metrics_path(), steps_done_);
+  metrics_.emplace(run.metrics_path());
 }
 
 int Trainer::train() {
@@ -55,9 +58,11 @@ int Trainer::train() {
     }
     step();
     measure();
-    if (config_.checkpoint.is_due(steps_done_) || steps_done_ == config_.train.max_steps) save();
+    // The test's line comes before the last checkpoint, so that resuming a finished run finds nothing left to do.
+    const bool is_last = steps_done_ == config_.train.max_steps;
+    if (is_last) test();
+    if (is_last || config_.checkpoint.is_due(steps_done_)) save();
   }
-  test();
   run_.log_event("finished", {{"step", steps_done_}});
   return 0;
 }
@@ -107,13 +112,13 @@ void Trainer::measure() {
   }
   line.push_back({"perf/tokens_per_s", tokens_per_second});
   line.push_back({"perf/step_ms", 1e3 * seconds_ / static_cast<double>(timed_steps_)});
-  metrics_.log(steps_done_, line);
+  metrics_->log(steps_done_, line);
   seconds_ = 0;
   tokens_ = timed_steps_ = 0;
 }
 
 void Trainer::save() {
-  metrics_.sync();
+  metrics_->sync();
   Checkpoint checkpoint;
   checkpoint.step = steps_done_;
   checkpoint.weights = named(experiment_.parameters);
@@ -129,11 +134,10 @@ void Trainer::save() {
 void Trainer::test() {
   if (config_.task->size(Split::test) == 0) return;
   const Score score = evaluate(*experiment_.model, experiment_.task, Split::test, config_.train.batch_size);
-  metrics_.log(steps_done_, {{"test/loss", score.loss()},
-                             {"test/accuracy", score.accuracy()},
-                             {"test/correct", score.correct},
-                             {"test/positions", score.positions}});
-  metrics_.sync();
+  metrics_->log(steps_done_, {{"test/loss", score.loss()},
+                              {"test/accuracy", score.accuracy()},
+                              {"test/correct", score.correct},
+                              {"test/positions", score.positions}});
   std::cout << fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}\n", score.correct, score.positions,
                            score.accuracy(), score.loss());
 }

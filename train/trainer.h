@@ -14,8 +14,9 @@ void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters)
 
 class Trainer {
  public:
-  // Starts at step 0, or goes on from a checkpoint (`resumed`), whose values are put into the model and the optimiser.
-  Trainer(ExperimentConfig& config, RunFolder& run, const Checkpoint* resumed);
+  // Starts at step 0, or goes on from a checkpoint (`resumed`), whose values are put into the model and the optimiser,
+  // and to whose step the run's metrics are cut back.
+  Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed);
 
   // Trains to the last step, evaluates on the test split, and returns 0. Asked to stop by a signal, it saves and
   // returns 128 + the signal. A loss or gradient that is not finite is an Error that names the step.
@@ -29,11 +30,11 @@ class Trainer {
   void save();
   void test();
 
-  ExperimentConfig& config_;
+  const ExperimentConfig& config_;
+  Experiment& experiment_;
   RunFolder& run_;
-  Experiment experiment_;
   DataOrder order_;
-  MetricsWriter metrics_;
+  std::optional<MetricsWriter> metrics_;
   Progress progress_;
   int64_t steps_done_ = 0;
   std::optional<double> val_loss_;  // at steps_done_

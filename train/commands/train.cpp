@@ -8,7 +8,6 @@
 #include "train/config/reader.h"
 #include "train/config/writer.h"
 #include "train/environment.h"
-#include "train/metrics.h"
 #include "train/signals.h"
 #include "train/threads.h"
 #include "train/trainer.h"
@@ -19,6 +18,7 @@ namespace {
 int start(const TrainArguments& arguments) {
   ExperimentConfig config = read_config_file<ExperimentConfig>(arguments.config, arguments.overrides);
   const int threads = set_threads(config.train.threads);
+  Experiment experiment(config);  // what is wrong with the config shows here, before there is a folder
   RunFolder run = arguments.run.empty()
                       ? RunFolder::create("runs", std::filesystem::path(arguments.config).stem().string())
                       : RunFolder::create_at(arguments.run);
@@ -26,7 +26,7 @@ int start(const TrainArguments& arguments) {
   run.write_environment(describe_environment(threads));
   run.log_event("started", {{"threads", threads}});
   std::cerr << fmt::format("run: {}\n", run.path().string());
-  const int status = Trainer(config, run, nullptr).train();
+  const int status = Trainer(config, experiment, run, nullptr).train();
   if (status == 0) std::cout << fmt::format("run: {}\n", run.path().string());
   return status;
 }
@@ -43,12 +43,13 @@ int resume(const TrainArguments& arguments) {
     throw UsageError(fmt::format("{}: the newest checkpoint is at step {}, past train.max_steps = {}", arguments.resume,
                                  step, config.train.max_steps));
   }
-  // Everything that can be wrong with the config is found before the run's files are touched.
-  Trainer trainer(config, run, checkpoint);
+  Experiment experiment(config);
+  Trainer trainer(config, experiment, run, checkpoint);
   if (!arguments.overrides.empty()) run.write_config(write_config(config));
-  cut_metrics(run.metrics_path(), step);
   run.log_event("resumed", {{"step", step}, {"threads", threads}});
-  std::cerr << fmt::format("resuming {} after step {}\n", run.path().string(), step);
+  std::cerr << fmt::format("{} {} after step {}\n",
+                           step == config.train.max_steps ? "nothing left to do for" : "resuming", run.path().string(),
+                           step);
   return trainer.train();
 }
 

@@ -21,11 +21,10 @@ void draw(Split split, RandomKey key, int64_t num_symbols, std::vector<int32_t>&
     for (int32_t& symbol : input) symbol = static_cast<int32_t>(stream.below(num_symbols));
     if (split_of(input) == split) return;
   }
-  fail(
-      "the task has too few different inputs ({} symbols at {} places) for a {} split; more symbols or a greater "
-      "seq_len "
-      "help",
-      num_symbols, input.size(), name_of(split));
+  throw UsageError(fmt::format(
+      "task: there are too few different inputs ({} symbols at {} places) for a {} split; more symbols or a "
+      "greater seq_len help",
+      num_symbols, input.size(), name_of(split)));
 }
 
 }  // namespace
