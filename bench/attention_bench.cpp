@@ -79,7 +79,7 @@ void sizes(benchmark::internal::Benchmark* benchmark) {
       ->Args({128, 1, 16, 32})
       ->Args({8, 4, 64, 32})
       ->Args({2, 4, 256, 32})
-      ->UseManualTime()
+      ->UseRealTime()
       ->Unit(benchmark::kMicrosecond);
 }
 BENCHMARK(attention_forward)->Apply(sizes);

@@ -62,9 +62,9 @@ void alias_chain(benchmark::State& state) {
       state, [](const Tensor& y) { return alias(y); }, [] {});
 }
 
-BENCHMARK(affine_chain)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(add_chain)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(alias_chain)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(affine_chain)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(add_chain)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(alias_chain)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace transformlet
