@@ -25,15 +25,14 @@ inline double median(std::vector<double> values) {
 
 struct SideBySide {
   double subject, yardstick;  // median seconds
-
-  double ratio() const { return subject / yardstick; }
+  double ratio;               // the median of the turns' ratios: steadier than the ratio of the medians
 };
 
 // The benchmark's own time is that of both, so that a slow yardstick does not make it endless: the counter `us` is the
 // subject's.
 template <class Subject, class Yardstick>
 SideBySide time_side_by_side(benchmark::State& state, const Subject& subject, const Yardstick& yardstick) {
-  std::vector<double> subject_seconds, yardstick_seconds;
+  std::vector<double> subject_seconds, yardstick_seconds, ratios;
   subject();  // caches, pool and threads warm up
   yardstick();
   bool subject_first = true;
@@ -49,8 +48,9 @@ SideBySide time_side_by_side(benchmark::State& state, const Subject& subject, co
     subject_first = !subject_first;
     subject_seconds.push_back(of_subject);
     yardstick_seconds.push_back(of_yardstick);
+    ratios.push_back(of_subject / of_yardstick);
   }
-  const SideBySide times{median(subject_seconds), median(yardstick_seconds)};
+  const SideBySide times{median(subject_seconds), median(yardstick_seconds), median(ratios)};
   state.counters["us"] = 1e6 * times.subject;
   return times;
 }
