@@ -1,6 +1,7 @@
 // A node of the graph: what an op leaves behind for its derivative. Internal to the engine and to audits of the graph.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "autograd/graph.h"
@@ -43,8 +44,24 @@ NodePointer make_node();
 // The tensor that a node's output was, made anew from the buffer that the node keeps.
 Tensor output_tensor(const NodePointer& node, int output);
 
-// Every node that y leads back to and whose id is at least `oldest`, newest first.
-std::vector<NodePointer> reachable(const TensorList& ys, int64_t oldest = 0);
+// Nodes, newest first, and which of them each of their inputs comes from.
+struct Ancestry {
+  static constexpr size_t nowhere = SIZE_MAX;
+
+  std::vector<NodePointer> nodes;
+  std::vector<size_t> first_edge;  // for each node, where its inputs begin in `edges`
+  std::vector<size_t> edges;       // for each input, its node's place in `nodes`, or nowhere
+
+  // The places that the inputs of a node come from.
+  std::span<const size_t> inputs_of(size_t place) const {
+    return {edges.data() + first_edge[place], nodes[place]->inputs.size()};
+  }
+  // The place of a node, or nowhere.
+  size_t find(const NodePointer& node) const;
+};
+
+// Every node that y leads back to and whose id is at least `oldest`.
+Ancestry ancestry(const TensorList& ys, int64_t oldest = 0);
 
 // Sets whether this thread records, until the end of the scope.
 class RecordingIs {
