@@ -12,7 +12,7 @@ namespace {
 
 class Walk {
  public:
-  Walk(const TensorList& ys, const TensorList& targets, const GradOptions& options)
+  Walk(const TensorList& ys, const TensorList& targets, const TensorList& until, const GradOptions& options)
       : options_(options), results_(targets.size()) {
     int64_t oldest = INT64_MAX;
     for (size_t i = 0; i < targets.size(); ++i) {
@@ -20,11 +20,16 @@ class Walk {
               "grad: target {} of shape {} is a constant; make it a leaf() before it is used", i, targets[i]);
       oldest = std::min(oldest, targets[i].body().node->id);
     }
-    nodes_ = reachable(ys, oldest);
+    nodes_ = reachable(ys, oldest, until);
     visits_.resize(nodes_.size());
     for (size_t i = 0; i < nodes_.size(); ++i) {
       index_[nodes_[i].get()] = i;
       visits_[i].gradients.resize(nodes_[i]->outputs.size());
+    }
+    for (const Tensor& x : until) {
+      if (const auto found = index_.find(x.body().node.get()); found != index_.end()) {
+        visits_[found->second].is_end = true;
+      }
     }
     for (size_t t = 0; t < targets.size(); ++t) {
       if (const auto found = index_.find(targets[t].body().node.get()); found != index_.end()) {
@@ -34,15 +39,14 @@ class Walk {
     }
     // Inputs are older, so they come later in the list: going backwards sees each node after all that it depends on.
     for (size_t i = nodes_.size(); i-- > 0;) {
-      for (const Node::Input& input : nodes_[i]->inputs) {
-        const Visit* const visit = find(input);
-        if (visit != nullptr && visit->needed) visits_[i].needed = true;
+      for (size_t k = 0; k < nodes_[i]->inputs.size(); ++k) {
+        if (needed_input(i, k) != nullptr) visits_[i].needed = true;
       }
     }
     for (size_t i = 0; i < nodes_.size(); ++i) {
       if (!visits_[i].needed) continue;
-      for (const Node::Input& input : nodes_[i]->inputs) {
-        if (Visit* const visit = find(input); visit != nullptr && visit->needed) ++visit->consumers;
+      for (size_t k = 0; k < nodes_[i]->inputs.size(); ++k) {
+        if (Visit* const visit = needed_input(i, k)) ++visit->consumers;
       }
     }
     for (size_t i = 0; i < ys.size(); ++i) {
@@ -58,7 +62,7 @@ class Walk {
       if (visits_[i].needed && visits_[i].consumers == 0) complete(visits_[i]);
     }
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      if (visits_[i].needed) step_back(nodes_[i], visits_[i]);
+      if (visits_[i].needed) step_back(i);
     }
     for (size_t t = 0; t < targets.size(); ++t) {
       if (delivered_.size() > t && delivered_[t]) continue;
@@ -73,12 +77,15 @@ class Walk {
     std::vector<std::pair<size_t, int>> targets;  // which targets are outputs of this node
     int consumers = 0;                            // needed edges into this node that have not brought their part yet
     bool needed = false;                          // a path joins it to a target
+    bool is_end = false;                          // the walk goes no further
   };
 
-  Visit* find(const Node::Input& input) {
-    if (input.node == nullptr) return nullptr;
+  // What is known of the k-th input of a node, if a path joins it to a target.
+  Visit* needed_input(size_t node, size_t k) {
+    const Node::Input& input = nodes_[node]->inputs[k];
+    if (input.node == nullptr || visits_[node].is_end) return nullptr;
     const auto found = index_.find(input.node.get());
-    return found == index_.end() ? nullptr : &visits_[found->second];
+    return found == index_.end() || !visits_[found->second].needed ? nullptr : &visits_[found->second];
   }
 
   Tensor seed_for(const TensorList& ys, size_t i) const {
@@ -123,20 +130,19 @@ class Walk {
     }
   }
 
-  void step_back(const NodePointer& node, Visit& visit) {
+  void step_back(size_t place) {
+    const NodePointer& node = nodes_[place];
+    Visit& visit = visits_[place];
     const bool any = std::any_of(visit.gradients.begin(), visit.gradients.end(), [](auto& g) { return g.defined(); });
     std::vector<bool> needed(node->inputs.size());
-    for (size_t i = 0; i < needed.size(); ++i) {
-      const Visit* const input = find(node->inputs[i]);
-      needed[i] = input != nullptr && input->needed;
-    }
+    for (size_t i = 0; i < needed.size(); ++i) needed[i] = needed_input(place, i) != nullptr;
     TensorList gradients;
     const bool wanted = std::find(needed.begin(), needed.end(), true) != needed.end();
-    if (any && wanted) gradients = differentiate(node, visit, needed);
+    if (any && wanted) gradients = differentiate(place, needed);
     visit.gradients.clear();  // before the sums, so that a gradient passed on as it is may be added to in place
     for (size_t i = 0; i < needed.size(); ++i) {
       if (!needed[i]) continue;
-      Visit& input = *find(node->inputs[i]);
+      Visit& input = *needed_input(place, i);
       if (i < gradients.size() && gradients[i].defined()) {
         Tensor part = std::move(gradients[i]);
         if (part.shape() != node->inputs[i].shape) part = sum_to(part, node->inputs[i].shape);
@@ -147,7 +153,9 @@ class Walk {
     if (!options_.keep_graph && !options_.differentiable && !node->inputs.empty() && any) node->release();
   }
 
-  TensorList differentiate(const NodePointer& node, Visit& visit, const std::vector<bool>& needed) {
+  TensorList differentiate(size_t place, const std::vector<bool>& needed) {
+    const NodePointer& node = nodes_[place];
+    Visit& visit = visits_[place];
     require(!node->released,
             "grad: the graph through {} was released by an earlier grad; ask for keep_graph there, or compute the "
             "forward pass again",
@@ -166,7 +174,7 @@ class Walk {
     std::vector<Tensor*> sums(node->inputs.size(), nullptr);
     for (size_t i = 0; i < sums.size(); ++i) {
       if (!needed[i] || options_.differentiable) continue;
-      Tensor& sum = find(node->inputs[i])->gradients[static_cast<size_t>(node->inputs[i].output)];
+      Tensor& sum = needed_input(place, i)->gradients[static_cast<size_t>(node->inputs[i].output)];
       if (sum.defined() && sum.unshared() && sum.shape() == node->inputs[i].shape) sums[i] = &sum;
     }
     const RecordingIs mode(options_.differentiable);
@@ -212,9 +220,14 @@ class Walk {
 
 }  // namespace
 
-TensorList grad(const TensorList& ys, const TensorList& targets, const GradOptions& options) {
+TensorList grad_until(const TensorList& ys, const TensorList& targets, const TensorList& until,
+                      const GradOptions& options) {
   const RecordingIs mode(options.differentiable);
-  return Walk(ys, targets, options).run(targets);
+  return Walk(ys, targets, until, options).run(targets);
+}
+
+TensorList grad(const TensorList& ys, const TensorList& targets, const GradOptions& options) {
+  return grad_until(ys, targets, {}, options);
 }
 
 TensorList grad(const Tensor& y, const TensorList& targets, const GradOptions& options) {

@@ -59,9 +59,9 @@ NodePointer make_node() {
   return node;
 }
 
-NodePointer leaf_node(const Tensor& x) {
+NodePointer leaf_node(const Tensor& x, const std::string& name) {
   NodePointer node = make_node();
-  node->outputs = {{x.shape(), x.dtype(), x.body().buffer}};
+  node->outputs = {{x.shape(), x.dtype(), x.body().buffer, name}};
   return node;
 }
 
@@ -69,7 +69,7 @@ Tensor output_tensor(const NodePointer& node, int output) {
   const Node::Output& meta = node->outputs[static_cast<size_t>(output)];
   if (meta.kept == nullptr) return {};
   return Tensor(std::make_shared<Tensor::Body>(
-      Tensor::Body{meta.shape, meta.shape.size(), meta.dtype, meta.kept, node, output, {}}));
+      Tensor::Body{meta.shape, meta.shape.size(), meta.dtype, meta.kept, node, output, meta.name}));
 }
 
 TensorList record_all(Recording recording) {
@@ -86,7 +86,7 @@ TensorList record_all(Recording recording) {
   }
   node->outputs.reserve(recording.outputs.size());
   for (const Tensor& y : recording.outputs) {
-    node->outputs.push_back({y.shape(), y.dtype(), recording.keeps_output ? y.body().buffer : nullptr});
+    node->outputs.push_back({y.shape(), y.dtype(), recording.keeps_output ? y.body().buffer : nullptr, {}});
     y.body().node = node;
     y.body().output = static_cast<int>(node->outputs.size()) - 1;
   }
@@ -105,15 +105,17 @@ TensorList record_all(Recording recording) {
 
 Tensor record(Recording recording) { return std::move(record_all(std::move(recording)).front()); }
 
-std::vector<NodePointer> reachable(const TensorList& ys, int64_t oldest) {
+std::vector<NodePointer> reachable(const TensorList& ys, int64_t oldest, const TensorList& until) {
   std::vector<NodePointer> found;
-  std::unordered_set<const Node*> seen;
+  std::unordered_set<const Node*> seen, ends;
+  for (const Tensor& x : until) ends.insert(x.body().node.get());
   const auto visit = [&](const NodePointer& node) {
     if (node != nullptr && node->id >= oldest && seen.insert(node.get()).second) found.push_back(node);
   };
   for (const Tensor& y : ys) visit(y.body().node);
   for (size_t i = 0; i < found.size(); ++i) {
     const Node& node = *found[i];  // stays in place though `found` grows: a node is not in the vector itself
+    if (ends.contains(&node)) continue;
     for (const Node::Input& input : node.inputs) visit(input.node);
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a->id > b->id; });
@@ -159,13 +161,15 @@ Tensor recompute(const std::function<Tensor(const TensorList&)>& function, const
     const auto run = [&] {
       TensorList again;
       for (size_t i = 0; i < count; ++i) again.push_back(alias(backward.saved[i]));
+      const TensorList aliases = again;
       const Tensor result = function(again);
       again.insert(again.end(), backward.saved.begin() + static_cast<std::ptrdiff_t>(count), backward.saved.end());
       TensorList targets;
       for (size_t i = 0; i < again.size(); ++i) {
         if (backward.needs(i)) targets.push_back(again[i]);
       }
-      return grad(result, targets, {.seeds = {backward.dy()}, .differentiable = differentiable});
+      // The inputs may have been made from a leaf that the function reaches too: that path is not this function's.
+      return grad_until({result}, targets, aliases, {.seeds = {backward.dy()}, .differentiable = differentiable});
     };
     TensorList gradients;
     if (differentiable) {

@@ -18,6 +18,7 @@ struct Node {
     Shape shape;
     DType dtype = DType::float32;
     BufferPointer kept;  // leaves, and ops that keep their output
+    std::string name;    // of a leaf
   };
 
   int64_t id = 0;
@@ -43,8 +44,14 @@ NodePointer make_node();
 // The tensor that a node's output was, made anew from the buffer that the node keeps.
 Tensor output_tensor(const NodePointer& node, int output);
 
-// Every node that y leads back to and whose id is at least `oldest`, newest first.
-std::vector<NodePointer> reachable(const TensorList& ys, int64_t oldest = 0);
+// Every node that y leads back to and whose id is at least `oldest`, newest first. The search ends at the nodes of
+// `until`.
+std::vector<NodePointer> reachable(const TensorList& ys, int64_t oldest = 0, const TensorList& until = {});
+
+// grad() that takes the tensors of `until` for leaves: no path leads past them, though the gradients may be
+// differentiated with respect to what they were made from.
+TensorList grad_until(const TensorList& ys, const TensorList& targets, const TensorList& until,
+                      const GradOptions& options);
 
 // Sets whether this thread records, until the end of the scope.
 class RecordingIs {
