@@ -2,9 +2,10 @@
 
 #include <Random123/philox.h>
 
-#include <bit>
 #include <cmath>
 #include <numbers>
+#include <numeric>
+#include <utility>
 
 #include "base/error.h"
 
@@ -80,23 +81,14 @@ int64_t RandomStream::below(int64_t bound) {
   }
 }
 
-int64_t permuted(RandomKey key, int64_t size, int64_t index) {
-  require(0 <= index && index < size, "permuted: index {} is outside 0 ... {}", index, size - 1);
-  const int bits = std::bit_width(static_cast<uint64_t>(size - 1));
-  const int half = std::max(1, (bits + 1) / 2);
-  const uint64_t mask = (uint64_t{1} << half) - 1;
-  uint64_t x = static_cast<uint64_t>(index);
-  do {
-    uint64_t left = x >> half, right = x & mask;
-    for (uint32_t round = 0; round < 8; ++round) {
-      const auto words = philox(key, {static_cast<uint32_t>(right), static_cast<uint32_t>(right >> 32), round, 1});
-      const uint64_t next = left ^ (((static_cast<uint64_t>(words[1]) << 32) | words[0]) & mask);
-      left = right;
-      right = next;
-    }
-    x = (left << half) | right;
-  } while (x >= static_cast<uint64_t>(size));
-  return static_cast<int64_t>(x);
+std::vector<int64_t> shuffled(RandomKey key, int64_t size) {
+  std::vector<int64_t> order(static_cast<size_t>(size));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  RandomStream stream(key);
+  for (int64_t i = size - 1; i > 0; --i) {
+    std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(stream.below(i + 1))]);
+  }
+  return order;
 }
 
 }  // namespace transformlet

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace transformlet {
 
@@ -41,8 +42,7 @@ class RandomStream {
   int used_ = 4;
 };
 
-// Where element `index` of 0 ... size - 1 stands after a shuffle given by the key: a bijection, computed without a
-// table (a Feistel network over the next power of four, walked until it lands inside; Black and Rogaway 2002).
-int64_t permuted(RandomKey key, int64_t size, int64_t index);
+// The numbers 0 ... size - 1 in an order that is a function of the key (Fisher and Yates; Knuth 3.4.2, algorithm P).
+std::vector<int64_t> shuffled(RandomKey key, int64_t size);
 
 }  // namespace transformlet

@@ -2,7 +2,10 @@
 // config (layers/sequence_predictor.cpp).
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "autograd/mask.h"
 #include "base/fields.h"
@@ -11,11 +14,19 @@
 
 namespace transformlet {
 
+// A layer of a model by itself, for checks: a function of one input (B, T, width).
+struct NamedLayer {
+  std::string name;  // its path: its parameters' names begin with it
+  int64_t input_width;
+  std::function<Tensor(const Tensor& x, const Mask& mask, const Pass& pass)> call;
+};
+
 class Model {
  public:
   virtual ~Model() = default;
   // ids (B, T) -> logits (B, T, classes)
   virtual Tensor operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const = 0;
+  virtual std::vector<NamedLayer> layers() const = 0;
 };
 
 // What the task asks of the model.
@@ -31,6 +42,8 @@ class ModelConfig {
   virtual ~ModelConfig() = default;
   virtual void describe(Fields& field) = 0;
   virtual std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const = 0;
+  // How many numbers a training step keeps for each token, at most.
+  virtual double activations_per_token(const ModelSizes& sizes) const = 0;
 };
 
 }  // namespace transformlet

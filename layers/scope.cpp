@@ -32,6 +32,12 @@ void Parameters::add(Parameter parameter) {
   list_.push_back(std::move(parameter));
 }
 
+Scope Scope::dry(Parameters& parameters) {
+  Scope scope(parameters, 0, DType::float32);
+  scope.dry_ = true;
+  return scope;
+}
+
 Scope Scope::operator/(std::string_view name) const {
   Scope inner = *this;
   inner.path_ = joined(path_, name);
@@ -41,6 +47,12 @@ Scope Scope::operator/(std::string_view name) const {
 Tensor Scope::parameter(std::string_view name, const Shape& shape, const Initializer& initializer,
                         ParameterKind kind) const {
   const std::string full_name = joined(path_, name);
+  if (dry_) {
+    const Tensor parameter(
+        std::make_shared<Tensor::Body>(Tensor::Body{shape, shape.size(), dtype_, nullptr, nullptr, 0, full_name}));
+    parameters_->add({parameter, kind});
+    return parameter;
+  }
   Tensor values = empty(shape, dtype_);
   RandomStream stream(RandomKey(seed_) / "initial" / full_name);
   // Drawn in double and rounded: a float32 model starts at the rounded weights of the float64 one.

@@ -36,6 +36,10 @@ class Scope {
   // An initial weight is a function of the seed and the parameter's name, so adding a layer changes no other's weights.
   Scope(Parameters& parameters, uint64_t seed, DType dtype) : parameters_(&parameters), seed_(seed), dtype_(dtype) {}
 
+  // A scope that hands out parameters with shapes but without memory: for counting, never for computing.
+  static Scope dry(Parameters& parameters);
+  bool is_dry() const { return dry_; }
+
   Scope operator/(std::string_view name) const;
   Scope operator/(int64_t index) const { return *this / std::to_string(index); }
 
@@ -49,6 +53,7 @@ class Scope {
   Parameters* parameters_;
   uint64_t seed_;
   DType dtype_;
+  bool dry_ = false;
   std::string path_;
 };
 

@@ -3,6 +3,23 @@
 #include "base/registry.h"
 
 namespace transformlet {
+namespace {
+
+// A layer of any form as a function of (x, mask, pass).
+template <class Layer>
+auto call(const Layer& layer) {
+  return [&layer](const Tensor& x, [[maybe_unused]] const Mask& mask, [[maybe_unused]] const Pass& pass) {
+    if constexpr (requires { layer(x, mask, pass); }) {
+      return layer(x, mask, pass);
+    } else if constexpr (requires { layer(x, pass); }) {
+      return layer(x, pass);
+    } else {
+      return layer(x);
+    }
+  };
+}
+
+}  // namespace
 
 SequencePredictor::SequencePredictor(const Scope& scope, const SequencePredictorOptions& given,
                                      const ModelSizes& given_sizes)
@@ -21,7 +38,7 @@ SequencePredictor::SequencePredictor(const Scope& scope, const SequencePredictor
     embedding.emplace(scope / "input" / "embedding", sizes.vocab_size, d_model);
   }
   if (options.position == Position::sinusoidal) {
-    position_table = sinusoidal_positions(sizes.max_length, d_model, scope.dtype());
+    if (!scope.is_dry()) position_table = sinusoidal_positions(sizes.max_length, d_model, scope.dtype());
   } else if (options.position == Position::learned) {
     position_table = Embedding(scope / "input" / "positions", sizes.max_length, d_model, normal(0.02)).weight;
   }
@@ -50,6 +67,25 @@ Tensor SequencePredictor::operator()(const Tokens& ids, const Mask& mask, const 
 
 TensorList SequencePredictor::attention_maps(const Tokens& ids, const Mask& mask) const {
   return encoder.attention_maps(embed(ids, Pass::evaluation()), mask);
+}
+
+std::vector<NamedLayer> SequencePredictor::layers() const {
+  const int64_t d_model = options.encoder.d_model;
+  std::vector<NamedLayer> result;
+  if (input_projection) {
+    result.push_back({"input.projection", sizes.vocab_size, call(*input_projection)});
+  }
+  for (const EncoderBlock& block : encoder.blocks) {
+    result.push_back({block.path + ".attention", d_model, call(block.attention)});
+    result.push_back({block.path + ".attention_norm", d_model, call(block.attention_norm)});
+    result.push_back({block.path + ".feed_forward", d_model, call(block.feed_forward)});
+    result.push_back({block.path + ".feed_forward_norm", d_model, call(block.feed_forward_norm)});
+    result.push_back({block.path, d_model, call(block)});
+  }
+  result.push_back({"head.hidden", d_model, call(head_hidden)});
+  result.push_back({"head.norm", d_model, call(head_norm)});
+  result.push_back({"head.out", d_model, call(head_out)});
+  return result;
 }
 
 namespace {
@@ -91,6 +127,13 @@ struct EncoderConfig : ModelConfig {
     field("dropout", dropout, "on attention weights, hidden units and sublayers' outputs", at_least(0), less_than(1));
     field("input_dropout", input_dropout, "on the input of the projection, or on the embeddings", at_least(0),
           less_than(1));
+  }
+
+  double activations_per_token(const ModelSizes& sizes) const override {
+    // Each norm, projection, residual and dropout keeps one tensor; the packed projection three, the hidden layer two.
+    const double block = 14.0 * static_cast<double>(d_model) + 3.0 * static_cast<double>(d_ff);
+    return static_cast<double>(num_layers) * block + 8.0 * static_cast<double>(d_model) +
+           2.0 * static_cast<double>(sizes.vocab_size) + 4.0 * static_cast<double>(sizes.classes);
   }
 
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {

@@ -1,5 +1,8 @@
 #include "autograd/kernels/buffer.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
@@ -20,11 +23,26 @@ size_t size_class(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+// Of the machine, in bytes. The system hands out more than there is, and kills the process when it is used.
+size_t physical_memory() {
+  static const size_t bytes =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  return bytes;
+}
+
+[[noreturn]] void fail_out_of_memory(size_t wanted, int64_t used) {
+  fail("out of memory: {:.1f} MB were asked for while {:.1f} MB are in use; a smaller batch, model or length helps",
+       static_cast<double>(wanted) / 1e6, static_cast<double>(used) / 1e6);
+}
+
 class Pool {
  public:
   void* take(size_t bytes) {
     {
       const std::lock_guard lock(mutex_);
+      if (bytes > physical_memory() - std::min(physical_memory(), static_cast<size_t>(statistics_.live_bytes))) {
+        fail_out_of_memory(bytes, statistics_.live_bytes);
+      }
       count(1, bytes);
       if (auto found = free_.find(bytes); found != free_.end() && !found->second.empty()) {
         void* memory = found->second.back();
@@ -39,8 +57,7 @@ class Pool {
     if (void* memory = std::aligned_alloc(alignment, bytes)) return memory;
     const std::lock_guard lock(mutex_);
     count(-1, bytes);
-    fail("out of memory: {:.1f} MB were asked for while {:.1f} MB are in use; a smaller batch, model or length helps",
-         static_cast<double>(bytes) / 1e6, static_cast<double>(statistics_.live_bytes) / 1e6);
+    fail_out_of_memory(bytes, statistics_.live_bytes);
   }
 
   void give(void* memory, size_t bytes) {

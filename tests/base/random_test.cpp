@@ -4,7 +4,9 @@
 #include <Random123/philox.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -76,22 +78,26 @@ TEST(RandomStream, BelowIsUniform) {
   EXPECT_THROW(stream.below(0), Error);
 }
 
-TEST(Permuted, IsABijectionThatDependsOnTheKey) {
-  for (const int64_t size : {1, 2, 3, 10, 64, 65, 1000}) {
-    std::set<int64_t> seen;
-    int64_t moved = 0;
-    for (int64_t i = 0; i < size; ++i) {
-      const int64_t j = permuted(RandomKey(1) / "epoch" / size, size, i);
-      EXPECT_GE(j, 0);
-      EXPECT_LT(j, size);
-      seen.insert(j);
-      moved += j != i;
-    }
-    EXPECT_EQ(static_cast<int64_t>(seen.size()), size);
-    if (size >= 64) {
-      EXPECT_GT(moved, size / 2);
-    }
+TEST(Shuffled, HoldsEachNumberOnceInAnOrderOfTheKey) {
+  for (const int64_t size : {0, 1, 2, 3, 10, 64, 65, 1000}) {
+    const std::vector<int64_t> order = shuffled(RandomKey(1) / size, size), again = shuffled(RandomKey(1) / size, size);
+    EXPECT_EQ(order, again);
+    EXPECT_EQ(std::set<int64_t>(order.begin(), order.end()).size(), static_cast<size_t>(size));
+    if (size == 0) continue;
+    EXPECT_EQ(*std::min_element(order.begin(), order.end()), 0);
+    EXPECT_EQ(*std::max_element(order.begin(), order.end()), size - 1);
   }
+  EXPECT_NE(shuffled(RandomKey(1), 64), shuffled(RandomKey(2), 64));
+}
+
+// Each of the 6 orders of 3 comes up equally often: chi-squared with 5 degrees of freedom, p = 0.001.
+TEST(Shuffled, IsUniform) {
+  std::map<std::vector<int64_t>, int> counts;
+  for (int64_t i = 0; i < 6000; ++i) ++counts[shuffled(RandomKey(9) / i, 3)];
+  double chi_squared = 0;
+  for (const auto& [order, count] : counts) chi_squared += (count - 1000.0) * (count - 1000.0) / 1000.0;
+  EXPECT_EQ(counts.size(), 6u);
+  EXPECT_LT(chi_squared, 20.52);
 }
 
 }  // namespace

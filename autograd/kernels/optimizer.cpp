@@ -1,0 +1,80 @@
+#include "autograd/kernels/optimizer.h"
+
+#include <cmath>
+
+#include "autograd/kernels/elementwise.h"
+#include "autograd/kernels/parallel.h"
+
+namespace transformlet::kernels {
+
+template <class T>
+void sgd(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value) {
+  const T rate = static_cast<T>(coefficients.learning_rate);
+  const T scale = static_cast<T>(coefficients.gradient_scale);
+  const T decay = static_cast<T>(coefficients.weight_decay);
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) value[i] -= rate * (scale * gradient[i] + decay * value[i]);
+  });
+}
+
+template <class T>
+void sgd_momentum(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value, T* velocity) {
+  const T rate = static_cast<T>(coefficients.learning_rate);
+  const T scale = static_cast<T>(coefficients.gradient_scale);
+  const T decay = static_cast<T>(coefficients.weight_decay);
+  const T keeps = static_cast<T>(coefficients.velocity_keeps);
+  const T takes = static_cast<T>(coefficients.velocity_takes);
+  const T gradient_share = static_cast<T>(coefficients.gradient_share);
+  const T velocity_share = static_cast<T>(coefficients.velocity_share);
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) {
+      const T g = scale * gradient[i] + decay * value[i];
+      const T v = keeps * velocity[i] + takes * g;
+      velocity[i] = v;
+      value[i] -= rate * (gradient_share * g + velocity_share * v);
+    }
+  });
+}
+
+template <class T>
+void adam(int64_t n, const AdamCoefficients& coefficients, const T* gradient, T* value, T* first, T* second) {
+  const T scale = static_cast<T>(coefficients.gradient_scale);
+  const T decay = static_cast<T>(coefficients.weight_decay);
+  const T value_keeps = static_cast<T>(coefficients.value_keeps);
+  const T beta1 = static_cast<T>(coefficients.beta1), rest1 = static_cast<T>(1 - coefficients.beta1);
+  const T beta2 = static_cast<T>(coefficients.beta2), rest2 = static_cast<T>(1 - coefficients.beta2);
+  const T step_size = static_cast<T>(coefficients.step_size);
+  const T root_scale = static_cast<T>(coefficients.root_scale);
+  const T epsilon = static_cast<T>(coefficients.epsilon);
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) {
+      const T g = scale * gradient[i] + decay * value[i];
+      const T m = beta1 * first[i] + rest1 * g;
+      const T v = beta2 * second[i] + rest2 * g * g;
+      first[i] = m;
+      second[i] = v;
+      value[i] = value_keeps * value[i] - step_size * (m / (root_scale * std::sqrt(v) + epsilon));
+    }
+  });
+}
+
+template <class T>
+void clamp(int64_t n, double bound, const T* x, T* y) {
+  const T high = static_cast<T>(bound), low = -high;
+  // Both comparisons are false for NaN, which therefore stays.
+  map(n, x, y, [=](T value) { return value < low ? low : value > high ? high : value; });
+}
+
+template void sgd(int64_t, const SgdCoefficients&, const float*, float*);
+template void sgd(int64_t, const SgdCoefficients&, const double*, double*);
+template void sgd_momentum(int64_t, const SgdCoefficients&, const float*, float*, float*);
+template void sgd_momentum(int64_t, const SgdCoefficients&, const double*, double*, double*);
+template void adam(int64_t, const AdamCoefficients&, const float*, float*, float*, float*);
+template void adam(int64_t, const AdamCoefficients&, const double*, double*, double*, double*);
+template void clamp(int64_t, double, const float*, float*);
+template void clamp(int64_t, double, const double*, double*);
+
+}  // namespace transformlet::kernels

@@ -1,0 +1,41 @@
+// One sweep over a parameter for each step of an optimiser. Scalars come in double and are rounded to T once; what they
+// mean, and the formulas' sources, stand in optim/config.h. Every element is updated by itself, so the bits do not
+// depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+
+namespace transformlet::kernels {
+
+// g = gradient_scale * gradient + weight_decay * value
+// velocity = velocity_keeps * velocity + velocity_takes * g
+// value -= learning_rate * (gradient_share * g + velocity_share * velocity)
+struct SgdCoefficients {
+  double learning_rate, gradient_scale, weight_decay;
+  double velocity_keeps, velocity_takes, gradient_share, velocity_share;
+};
+
+// Without momentum: value -= learning_rate * g.
+template <class T>
+void sgd(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value);
+template <class T>
+void sgd_momentum(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value, T* velocity);
+
+// g = gradient_scale * gradient + weight_decay * value
+// first = beta1 * first + (1 - beta1) * g
+// second = beta2 * second + (1 - beta2) * g^2
+// value = value_keeps * value - step_size * first / (root_scale * sqrt(second) + epsilon)
+struct AdamCoefficients {
+  double gradient_scale, weight_decay;
+  double beta1, beta2;
+  double value_keeps, step_size, root_scale, epsilon;
+};
+
+template <class T>
+void adam(int64_t n, const AdamCoefficients& coefficients, const T* gradient, T* value, T* first, T* second);
+
+// y[i] = x[i], brought into -bound ... bound. NaN stays NaN.
+template <class T>
+void clamp(int64_t n, double bound, const T* x, T* y);
+
+}  // namespace transformlet::kernels

@@ -1,0 +1,72 @@
+// What all optimisers have in common: the parameters that they own the writing of, their state, and one step.
+// Which there are, with their formulas, is in optim/config.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "autograd/tensor.h"
+
+namespace transformlet {
+
+// A leaf to be trained. `decays`: whether weight decay applies to it. The caller decides that; the usual choice is
+// matrices of weights, but not biases, gains of norms and embeddings.
+struct OptimizedParameter {
+  Tensor value;
+  bool decays;
+};
+
+// One tensor of an optimiser's state: "<parameter's name>/first_moment".
+struct NamedState {
+  std::string name;
+  Tensor value;
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // Writes the next value of every parameter. `gradients` are in the order of the parameters; each is taken times
+  // `gradient_scale` (clip_scale() of optim/clip.h), within the same sweep. Errors, before anything is written: a
+  // gradient that is missing or of another shape or dtype, named by its parameter; a learning rate that is not finite
+  // or below 0; a scale that is not finite. The gradients' own values are not looked at: NaN in a gradient makes its
+  // parameter NaN, and the caller sees it in global_norm().
+  void step(const TensorList& gradients, double learning_rate, double gradient_scale = 1.0);
+
+  // How many steps were taken, those before a restore included.
+  int64_t step_count() const { return step_count_; }
+
+  // The whole state besides the step count, in a fixed order. The tensors are live: the next step changes them; copy()
+  // keeps one.
+  std::vector<NamedState> state() const;
+
+  // Goes on from a saved state: the next step gives the same bits as it would have given then. The order is free. What
+  // is missing, unknown, given twice, or of another shape or dtype is said in one Error, and then nothing is changed.
+  void restore(int64_t step_count, const std::vector<NamedState>& saved);
+
+ protected:
+  struct Step {
+    int64_t number;  // 1 for the first
+    double learning_rate, gradient_scale;
+  };
+
+  // Every parameter gets one tensor of zeros, of its own shape and dtype, for each of `state_names`. Errors: a
+  // parameter that is no leaf, has no name (state is saved under it), or stands twice.
+  Optimizer(std::vector<OptimizedParameter> parameters, std::vector<std::string> state_names);
+
+  // Writes one parameter and its state, which are in the order of `state_names`.
+  virtual void update(OptimizedParameter& parameter, const Tensor& gradient, TensorList& state, const Step& step) = 0;
+
+ private:
+  void check_gradients(const TensorList& gradients) const;
+
+  std::vector<OptimizedParameter> parameters_;
+  std::vector<std::string> state_names_;
+  std::vector<TensorList> states_;  // one list for each parameter
+  int64_t step_count_ = 0;
+};
+
+}  // namespace transformlet

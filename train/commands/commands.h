@@ -1,0 +1,43 @@
+// The subcommands of the program. Each returns the exit status: 0 = done, 1 = it ran and failed, 128 + signal =
+// stopped. Errors are thrown; main() prints them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace transformlet {
+
+struct TrainArguments {
+  std::string config;                  // empty when resuming
+  std::string resume;                  // the folder of a run
+  std::string run;                     // the folder to make; empty: runs/<config's name>/<number>
+  std::vector<std::string> overrides;  // key=value
+};
+int train_command(const TrainArguments& arguments);
+
+struct EvaluateArguments {
+  std::string run;
+  std::string checkpoint = "newest";  // newest, best, or a step
+  std::string split = "test";
+  std::vector<std::string> overrides;
+};
+int evaluate_command(const EvaluateArguments& arguments);
+
+struct DescribeArguments {
+  std::string config;  // empty: all keys that there are
+  bool schema = false;
+  std::vector<std::string> overrides;
+};
+int describe_command(const DescribeArguments& arguments);
+
+struct GradcheckArguments {
+  std::string config;
+  int64_t entries = 16;  // of each tensor; 0: all
+  int64_t batch_size = 2;
+  std::vector<std::string> overrides;
+};
+int gradcheck_command(const GradcheckArguments& arguments);
+
+}  // namespace transformlet

@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "train/checkpoint.h"
+#include "train/commands/commands.h"
+#include "train/config/reader.h"
+#include "train/config/writer.h"
+#include "train/environment.h"
+#include "train/signals.h"
+#include "train/threads.h"
+#include "train/trainer.h"
+
+namespace transformlet {
+namespace {
+
+int start(const TrainArguments& arguments) {
+  ExperimentConfig config = read_config_file<ExperimentConfig>(arguments.config, arguments.overrides);
+  const int threads = set_threads(config.train.threads);
+  Experiment experiment(config);  // what is wrong with the config shows here, before there is a folder
+  RunFolder run = arguments.run.empty()
+                      ? RunFolder::create("runs", std::filesystem::path(arguments.config).stem().string())
+                      : RunFolder::create_at(arguments.run);
+  run.write_config(write_config(config));
+  run.write_environment(describe_environment(threads));
+  run.log_event("started", {{"threads", threads}});
+  std::cerr << fmt::format("run: {}\n", run.path().string());
+  const int status = Trainer(config, experiment, run, nullptr).train();
+  if (status == 0) std::cout << fmt::format("run: {}\n", run.path().string());
+  return status;
+}
+
+int resume(const TrainArguments& arguments) {
+  RunFolder run = RunFolder::open(arguments.resume);
+  ExperimentConfig config = read_config_file<ExperimentConfig>(run.config_path(), arguments.overrides);
+  const int threads = set_threads(config.train.threads);
+  const NewestCheckpoint newest = newest_checkpoint(run.path());
+  for (const std::string& warning : newest.warnings) std::cerr << fmt::format("warning: {}\n", warning);
+  const Checkpoint* const checkpoint = newest.checkpoint ? &*newest.checkpoint : nullptr;
+  const int64_t step = checkpoint == nullptr ? 0 : checkpoint->step;
+  if (step > config.train.max_steps) {
+    throw UsageError(fmt::format("{}: the newest checkpoint is at step {}, past train.max_steps = {}", arguments.resume,
+                                 step, config.train.max_steps));
+  }
+  Experiment experiment(config);
+  Trainer trainer(config, experiment, run, checkpoint);
+  if (!arguments.overrides.empty()) run.write_config(write_config(config));
+  run.log_event("resumed", {{"step", step}, {"threads", threads}});
+  std::cerr << fmt::format("{} {} after step {}\n",
+                           step == config.train.max_steps ? "nothing left to do for" : "resuming", run.path().string(),
+                           step);
+  return trainer.train();
+}
+
+}  // namespace
+
+int train_command(const TrainArguments& arguments) {
+  handle_signals();
+  if (arguments.resume.empty() == arguments.config.empty()) {
+    throw UsageError("train: give either a config file or --resume RUN");
+  }
+  if (!arguments.resume.empty() && !arguments.run.empty()) {
+    throw UsageError("train: --run names a new run; it does not go with --resume");
+  }
+  return arguments.resume.empty() ? start(arguments) : resume(arguments);
+}
+
+}  // namespace transformlet

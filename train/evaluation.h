@@ -1,0 +1,21 @@
+// How well a model does on a split.
+#pragma once
+
+#include "train/task.h"
+
+namespace transformlet {
+
+// Sums, so that batches of unequal size add up exactly.
+struct Score {
+  double loss_sum = 0;
+  int64_t correct = 0;    // targets whose logit is the largest (of equals, the first)
+  int64_t positions = 0;  // targets that count
+
+  double loss() const { return loss_sum / static_cast<double>(positions); }
+  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(positions); }
+};
+
+// Over the whole split, in its own order.
+Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_size);
+
+}  // namespace transformlet

@@ -1,0 +1,64 @@
+#include "train/experiment.h"
+
+#include <unistd.h>
+
+namespace transformlet {
+namespace {
+
+double machine_memory() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
+
+}  // namespace
+
+void TrainConfig::describe(Fields& field) {
+  field("max_steps", max_steps, "optimiser steps in all", between(1, 1000000000));
+  field("batch_size", batch_size, "examples in a step", between(1, 1000000));
+  field("dtype", dtype, "of weights and activations: float32 runs, float64 proves", one_of({"float32", "float64"}));
+  field("log_every", log_every, "steps from one line of metrics.jsonl to the next", between(1, 1000000000));
+  field("threads", threads, "threads to compute with; 0: as many as there are CPUs to use", between(0, 1024));
+}
+
+void EvaluateConfig::describe(Fields& field) {
+  field("every", every, "steps from one evaluation on the validation split to the next; 0: only at the end",
+        between(0, 1000000000));
+}
+
+void ExperimentConfig::describe(Fields& field) {
+  field("seed", seed, "what data, initial weights, order and dropout are a function of", at_least(0));
+  field.variant("task", "name", task, "what is to be learned");
+  field.variant("model", "kind", model, "the network");
+  field.variant("optimizer", "name", optimizer, "how the weights are changed");
+  field.variant("schedule", "name", schedule, "the learning rate over time");
+  field.group("train", train, "the training loop");
+  field.group("evaluate", evaluate, "evaluation");
+  field.group("checkpoint", checkpoint, "what is saved on the way");
+  field.check([&] { return task->size(Split::train) >= train.batch_size; }, {"train.batch_size", "task"},
+              "is larger than the number of training examples");
+  field.check([&] { return estimated_memory(*this) <= machine_memory(); }, {"model", "task", "train.batch_size"},
+              "with this task and batch size needs more memory than the machine has");
+}
+
+double estimated_memory(const ExperimentConfig& config) {
+  Parameters parameters;
+  const ModelSizes sizes = config.task->sizes();
+  config.model->build(Scope::dry(parameters), sizes);
+  constexpr double copies = 4;  // weights, gradients, and two moments
+  const double activations = config.model->activations_per_token(sizes) * static_cast<double>(sizes.max_length) *
+                             static_cast<double>(config.train.batch_size);
+  return (copies * static_cast<double>(parameters.count()) + activations) *
+         static_cast<double>(size_of(config.dtype()));
+}
+
+Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {
+  task.prepare(config.seed_value());
+  model = config.model->build(Scope(parameters, config.seed_value(), config.dtype()), task.sizes());
+  const bool decay_all = optimizer_keys(config.optimizer).decay_all_parameters;
+  std::vector<OptimizedParameter> optimized;
+  for (const Parameter& parameter : parameters.list()) {
+    optimized.push_back({parameter.value, decay_all || parameter.kind == ParameterKind::weight});
+  }
+  optimizer = make_optimizer(config.optimizer, std::move(optimized));
+}
+
+}  // namespace transformlet

@@ -1,0 +1,59 @@
+// A config file as a whole, and what it makes: the task's data, the model, the optimiser.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "layers/model.h"
+#include "optim/config.h"
+#include "optim/schedule.h"
+#include "train/checkpoint_config.h"
+#include "train/task.h"
+
+namespace transformlet {
+
+struct TrainConfig {
+  int64_t max_steps = 1000, batch_size = 64, log_every = 10, threads = 0;
+  std::string dtype = "float32";
+
+  void describe(Fields& field);
+};
+
+struct EvaluateConfig {
+  int64_t every = 0;
+
+  void describe(Fields& field);
+};
+
+struct ExperimentConfig {
+  int64_t seed = 42;
+  Choice<Task> task;
+  Choice<ModelConfig> model{"encoder"};
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  TrainConfig train;
+  EvaluateConfig evaluate;
+  CheckpointConfig checkpoint;
+
+  void describe(Fields& field);
+
+  uint64_t seed_value() const { return static_cast<uint64_t>(seed); }
+  DType dtype() const { return train.dtype == "float64" ? DType::float64 : DType::float32; }
+};
+
+// What a config makes, ready to compute with.
+struct Experiment {
+  explicit Experiment(ExperimentConfig& config);
+
+  Task& task;
+  Parameters parameters;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Optimizer> optimizer;
+};
+
+// The bytes that training needs: weights, gradients, the optimiser's state, activations. An estimate from above, made
+// without allocating anything.
+double estimated_memory(const ExperimentConfig& config);
+
+}  // namespace transformlet

@@ -1,0 +1,37 @@
+// The header of a safetensors file: what it says, once all of it has been checked. For train/safetensors.cpp.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "autograd/shape.h"
+
+namespace transformlet {
+
+enum class StoredType : uint8_t { f32, f64, i32, i64 };
+
+int64_t size_of(StoredType type);
+
+struct StoredTensor {
+  std::string name;
+  StoredType type = StoredType::f32;
+  Shape shape;
+  uint64_t begin = 0, end = 0;  // in the data
+};
+
+struct SafetensorsHeader {
+  std::vector<StoredTensor> tensors;  // in the order of their data
+  std::map<std::string, std::string> metadata;
+};
+
+// The format's own library takes no longer headers either.
+constexpr uint64_t longest_safetensors_header = 100'000'000;
+
+// Reads the header's JSON. The tensors fill `data_size` bytes without gap or overlap. Throws an Error that says what is
+// wrong; the file's name is for the caller to add.
+SafetensorsHeader parse_safetensors_header(std::string_view json, uint64_t data_size);
+
+}  // namespace transformlet

@@ -1,0 +1,49 @@
+// What is learned: data in splits, and how well a model does on them. A new task is one new file in train/tasks/ that
+// registers itself (train/tasks/symbols.cpp).
+#pragma once
+
+#include "autograd/mask.h"
+#include "base/fields.h"
+#include "base/registry.h"
+#include "layers/model.h"
+
+namespace transformlet {
+
+enum class Split { train, validation, test };
+const char* name_of(Split split);
+
+struct Batch {
+  Tokens inputs;   // (B, T)
+  Tokens targets;  // (B, T): CrossEntropyOptions::ignored where nothing is to be predicted
+  Mask mask;
+};
+
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual void describe(Fields& field) = 0;
+
+  // Called once, before anything below. Data is a function of the seed.
+  virtual void prepare(uint64_t seed) = 0;
+  virtual ModelSizes sizes() const = 0;
+  // How many examples a split has.
+  virtual int64_t size(Split split) const = 0;
+  // The examples at the given places of a split.
+  virtual Batch batch(Split split, const std::vector<int64_t>& examples) const = 0;
+};
+
+// Which examples a training step sees: each epoch takes all of them in an order of its own, a function of the seed and
+// the epoch, without replacement. What does not fill a batch at the end of an epoch is left out.
+class DataOrder {
+ public:
+  DataOrder(uint64_t seed, int64_t size, int64_t batch_size) : seed_(seed), size_(size), batch_size_(batch_size) {}
+  std::vector<int64_t> examples(int64_t step);
+
+ private:
+  uint64_t seed_;
+  int64_t size_, batch_size_;
+  int64_t epoch_ = -1;  // of which the order is at hand
+  std::vector<int64_t> order_;
+};
+
+}  // namespace transformlet

@@ -1,0 +1,145 @@
+#include "train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+
+#include "autograd/graph.h"
+#include "optim/clip.h"
+#include "train/checkpoint.h"
+#include "train/evaluation.h"
+#include "train/restore.h"
+#include "train/signals.h"
+
+namespace transformlet {
+namespace {
+
+std::vector<NamedTensor> named(const Parameters& parameters) {
+  std::vector<NamedTensor> result;
+  for (const Parameter& parameter : parameters.list()) result.push_back({parameter.value.name(), parameter.value});
+  return result;
+}
+
+}  // namespace
+
+void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters) {
+  std::vector<NamedTensor> weights = named(parameters);
+  restore(checkpoint.weights, weights);
+}
+
+Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed)
+    : config_(config),
+      experiment_(experiment),
+      run_(run),
+      order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size),
+      progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps) {
+  if (resumed != nullptr) {
+    restore_weights(*resumed, experiment_.parameters);
+    std::vector<NamedState> state;
+    for (const NamedTensor& tensor : resumed->optimizer) state.push_back({tensor.name, tensor.value});
+    experiment_.optimizer->restore(resumed->step, state);
+    steps_done_ = resumed->step;
+    saved_ = resumed->step;
+  }
+  // Only now: a checkpoint that does not fit must not cost the run a line.
+  cut_metrics(run.metrics_path(), steps_done_);
+  metrics_.emplace(run.metrics_path());
+}
+
+int Trainer::train() {
+  if (steps_done_ == 0 && config_.checkpoint.is_due(0)) save();
+  while (steps_done_ < config_.train.max_steps) {
+    if (const int signal = stop_signal()) {
+      if (saved_ != steps_done_) save();
+      run_.log_event("stopped", {{"step", steps_done_}});
+      progress_.note(fmt::format("stopped after step {}; go on with: transformlet train --resume {}", steps_done_,
+                                 run_.path().string()));
+      return 128 + signal;
+    }
+    step();
+    measure();
+    // The test's line comes before the last checkpoint, so that resuming a finished run finds nothing left to do.
+    const bool is_last = steps_done_ == config_.train.max_steps;
+    if (is_last) test();
+    if (is_last || config_.checkpoint.is_due(steps_done_)) save();
+  }
+  run_.log_event("finished", {{"step", steps_done_}});
+  return 0;
+}
+
+void Trainer::step() {
+  const auto start = std::chrono::steady_clock::now();
+  const Batch batch = experiment_.task.batch(Split::train, order_.examples(steps_done_));
+  const Pass pass = Pass::training(config_.seed_value(), steps_done_);
+  const Tensor logits = (*experiment_.model)(batch.inputs, batch.mask, pass);
+  const Tensor loss = cross_entropy(logits, batch.targets) / static_cast<double>(counted_targets(batch.targets));
+  TensorList gradients = grad(loss, experiment_.parameters.tensors());
+
+  train_loss_ = loss.item();
+  gradient_norm_ = global_norm(gradients);
+  if (!std::isfinite(train_loss_) || !std::isfinite(gradient_norm_)) {
+    fail("diverged: at step {} the loss is {} and the gradient's norm {}; the weights before it are in {}",
+         steps_done_ + 1, train_loss_, gradient_norm_,
+         saved_ ? fmt::format("checkpoint step-{}", *saved_) : std::string("no checkpoint yet"));
+  }
+  const OptimizerKeys& keys = optimizer_keys(config_.optimizer);
+  learning_rate_ = learning_rate(config_.schedule, steps_done_, config_.train.max_steps, keys.learning_rate);
+  if (keys.clip_value) gradients = clip_by_value(gradients, *keys.clip_value);
+  experiment_.optimizer->step(gradients, learning_rate_, clip_scale(gradient_norm_, keys.clip_norm));
+  ++steps_done_;
+
+  val_loss_.reset();
+  tokens_ += batch.inputs.size();
+  ++timed_steps_;
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void Trainer::measure() {
+  const bool is_last = steps_done_ == config_.train.max_steps;
+  const bool evaluates = config_.task->size(Split::validation) > 0 &&
+                         (is_last || (config_.evaluate.every > 0 && steps_done_ % config_.evaluate.every == 0));
+  if (!is_last && !evaluates && steps_done_ % config_.train.log_every != 0) return;
+  JsonFields line = {{"train/loss", train_loss_}, {"optim/lr", learning_rate_}, {"grad/norm", gradient_norm_}};
+  const double tokens_per_second = static_cast<double>(tokens_) / seconds_;
+  progress_.step(steps_done_, train_loss_, learning_rate_, tokens_per_second);
+  if (evaluates) {
+    const Score score = evaluate(*experiment_.model, experiment_.task, Split::validation, config_.train.batch_size);
+    val_loss_ = score.loss();
+    line.push_back({"val/loss", score.loss()});
+    line.push_back({"val/accuracy", score.accuracy()});
+    progress_.note(
+        fmt::format("step {}: val/loss {:.5g}, val/accuracy {:.5g}", steps_done_, score.loss(), score.accuracy()));
+  }
+  line.push_back({"perf/tokens_per_s", tokens_per_second});
+  line.push_back({"perf/step_ms", 1e3 * seconds_ / static_cast<double>(timed_steps_)});
+  metrics_->log(steps_done_, line);
+  seconds_ = 0;
+  tokens_ = timed_steps_ = 0;
+}
+
+void Trainer::save() {
+  metrics_->sync();
+  Checkpoint checkpoint;
+  checkpoint.step = steps_done_;
+  checkpoint.weights = named(experiment_.parameters);
+  checkpoint.val_loss = val_loss_;
+  for (const NamedState& state : experiment_.optimizer->state())
+    checkpoint.optimizer.push_back({state.name, state.value});
+  save_checkpoint(run_.path(), checkpoint);
+  prune_checkpoints(run_.path(), config_.checkpoint);
+  saved_ = steps_done_;
+  run_.log_event("saved", {{"step", steps_done_}});
+}
+
+void Trainer::test() {
+  if (config_.task->size(Split::test) == 0) return;
+  const Score score = evaluate(*experiment_.model, experiment_.task, Split::test, config_.train.batch_size);
+  metrics_->log(steps_done_, {{"test/loss", score.loss()},
+                              {"test/accuracy", score.accuracy()},
+                              {"test/correct", score.correct},
+                              {"test/positions", score.positions}});
+  std::cout << fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}\n", score.correct, score.positions,
+                           score.accuracy(), score.loss());
+}
+
+}  // namespace transformlet

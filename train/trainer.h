@@ -1,0 +1,50 @@
+// The training loop.
+#pragma once
+
+#include "train/checkpoint.h"
+#include "train/experiment.h"
+#include "train/metrics.h"
+#include "train/progress.h"
+#include "train/run_folder.h"
+
+namespace transformlet {
+
+// Puts a checkpoint's weights into a model. An Error lists every one that is missing, unknown or of another shape.
+void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters);
+
+class Trainer {
+ public:
+  // Starts at step 0, or goes on from a checkpoint (`resumed`), whose values are put into the model and the optimiser,
+  // and to whose step the run's metrics are cut back.
+  Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed);
+
+  // Trains to the last step, evaluates on the test split, and returns 0. Asked to stop by a signal, it saves and
+  // returns 128 + the signal. A loss or gradient that is not finite is an Error that names the step.
+  int train();
+
+ private:
+  // One step of the optimiser; `steps_done` counts it when it is through.
+  void step();
+  // The line of metrics.jsonl of this step, if one is due.
+  void measure();
+  void save();
+  void test();
+
+  const ExperimentConfig& config_;
+  Experiment& experiment_;
+  RunFolder& run_;
+  DataOrder order_;
+  std::optional<MetricsWriter> metrics_;
+  Progress progress_;
+  int64_t steps_done_ = 0;
+  std::optional<double> val_loss_;  // at steps_done_
+  std::optional<int64_t> saved_;    // the step of the newest checkpoint
+
+  // Of the newest step, for its line.
+  double train_loss_ = 0, gradient_norm_ = 0, learning_rate_ = 0;
+  // Since the last line.
+  double seconds_ = 0;
+  int64_t tokens_ = 0, timed_steps_ = 0;
+};
+
+}  // namespace transformlet
