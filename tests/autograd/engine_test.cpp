@@ -1,6 +1,7 @@
 // grad(): which gradients it gives, in which order, and what it says when it can't.
 #include <gtest/gtest.h>
 
+#include "autograd/node.h"
 #include "autograd/ops.h"
 #include "tests/tensors.h"
 
@@ -162,6 +163,36 @@ TEST(Engine, GradientsAreSummedBackOverBroadcastAxes) {
   EXPECT_EQ(gradients[0].to_vector(), Numbers(8, 3.0));
   EXPECT_EQ(gradients[1].to_vector(), Numbers(3, 8.0));
   EXPECT_EQ(gradients[2].item(), 24);
+}
+
+// Sum and product of two tensors at once. What nothing depends on comes to the vjp as a gradient of zeros.
+TensorList sum_and_product(const Tensor& a, const Tensor& b) {
+  auto vjp = [](const Backward& backward) -> TensorList {
+    const Tensor &of_sum = backward.dys[0], &of_product = backward.dys[1];
+    return {of_sum + of_product * backward.saved[1], of_sum + of_product * backward.saved[0]};
+  };
+  const NoRecording off;
+  const TensorList outputs = {a + b, a * b};
+  const RecordingIs on(true);
+  return record_all({.op = "sum_and_product", .inputs = {a, b}, .outputs = outputs, .vjp = vjp, .saves = {a, b}});
+}
+
+TEST(Engine, AnOpMayHaveSeveralOutputs) {
+  const Tensor a = numbers({2}), b = numbers({5});
+  const TensorList ys = sum_and_product(a, b);
+  const auto gradients = [&](const Tensor& y) {
+    std::vector<double> values;
+    for (const Tensor& x : grad(sum(y), {a, b, ys[0], ys[1]}, {.keep_graph = true})) values.push_back(x.item());
+    return values;
+  };
+  EXPECT_EQ(gradients(ys[0]), (Numbers{1, 1, 1, 0}));
+  EXPECT_EQ(gradients(ys[1]), (Numbers{5, 2, 0, 1}));
+  EXPECT_EQ(gradients(ys[0] * ys[1]), (Numbers{10 + 7 * 5, 10 + 7 * 2, 10, 7}));
+  EXPECT_EQ(depends_on(ys[0], {a, ys[0]}), (std::vector<bool>{true, true}));
+  // And again, differentiated: d/da of (a + b) a b by a is 2 a b + b^2, and that by b is 2 a + 2 b.
+  const Tensor first = grad(sum(ys[0] * ys[1]), {a}, {.differentiable = true})[0];
+  EXPECT_EQ(first.item(), 45);
+  EXPECT_EQ(grad(sum(first), {a, b})[0].item(), 10);
 }
 
 TEST(Engine, AnEmbeddingTiedToTheOutputGetsBothGradients) {
