@@ -44,7 +44,7 @@ MUTANTS = [
     ("matmul_not_transposed", OPS + "matmul.cpp", "matmul(dy, b, false, !transpose_b)",
      "(b.dim(-1) == b.dim(-2) ? matmul(dy, b, false, transpose_b) : matmul(dy, b, false, !transpose_b))"),
     ("permute_not_inverted", OPS + "shapes.cpp", "return {permute(backward.dy(), inverse)};",
-     "return {permute(permute(permute(backward.dy(), inverse), inverse), inverse)};"),
+     "return {permute(permute(permute(backward.dy(), inverse), inverse), inverse)};"),  # the same for a swap alone
     ("slice_off_by_one", OPS + "shapes.cpp", "pad(backward.dy(), axis, begin, size - end)",
      "(size > end ? pad(backward.dy(), axis, begin + 1, size - end - 1) : pad(backward.dy(), axis, begin, size - end))"),
     ("scatter_overwrites", KERNELS + "rows.h", "to[j] += from[j];", "to[j] = from[j];"),
