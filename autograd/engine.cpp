@@ -12,7 +12,7 @@ namespace {
 
 class Walk {
  public:
-  Walk(const TensorList& ys, const TensorList& targets, const GradOptions& options)
+  Walk(const TensorList& ys, const TensorList& targets, const TensorList& until, const GradOptions& options)
       : options_(options), results_(targets.size()) {
     int64_t oldest = INT64_MAX;
     for (size_t i = 0; i < targets.size(); ++i) {
@@ -20,7 +20,7 @@ class Walk {
               "grad: target {} of shape {} is a constant; make it a leaf() before it is used", i, targets[i]);
       oldest = std::min(oldest, targets[i].body().node->id);
     }
-    graph_ = ancestry(ys, oldest);
+    graph_ = ancestry(ys, oldest, until);
     const size_t count = graph_.nodes.size();
     visits_.resize(count);
     for (size_t i = 0; i < count; ++i) visits_[i].gradients.resize(graph_.nodes[i]->outputs.size());
@@ -212,9 +212,14 @@ class Walk {
 
 }  // namespace
 
-TensorList grad(const TensorList& ys, const TensorList& targets, const GradOptions& options) {
+TensorList grad_until(const TensorList& ys, const TensorList& targets, const TensorList& until,
+                      const GradOptions& options) {
   const RecordingIs mode(options.differentiable);
-  return Walk(ys, targets, options).run(targets);
+  return Walk(ys, targets, until, options).run(targets);
+}
+
+TensorList grad(const TensorList& ys, const TensorList& targets, const GradOptions& options) {
+  return grad_until(ys, targets, {}, options);
 }
 
 TensorList grad(const Tensor& y, const TensorList& targets, const GradOptions& options) {

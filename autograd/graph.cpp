@@ -61,9 +61,9 @@ NodePointer make_node() {
   return node;
 }
 
-NodePointer leaf_node(const Tensor& x) {
+NodePointer leaf_node(const Tensor& x, const std::string& name) {
   NodePointer node = make_node();
-  node->outputs = {{x.shape(), x.dtype(), x.body().buffer}};
+  node->outputs = {{x.shape(), x.dtype(), x.body().buffer, name}};
   return node;
 }
 
@@ -71,7 +71,7 @@ Tensor output_tensor(const NodePointer& node, int output) {
   const Node::Output& meta = node->outputs[static_cast<size_t>(output)];
   if (meta.kept == nullptr) return {};
   return Tensor(std::make_shared<Tensor::Body>(
-      Tensor::Body{meta.shape, meta.shape.size(), meta.dtype, meta.kept, node, output, {}}));
+      Tensor::Body{meta.shape, meta.shape.size(), meta.dtype, meta.kept, node, output, meta.name}));
 }
 
 TensorList record_all(Recording recording) {
@@ -88,7 +88,7 @@ TensorList record_all(Recording recording) {
   }
   node->outputs.reserve(recording.outputs.size());
   for (const Tensor& y : recording.outputs) {
-    node->outputs.push_back({y.shape(), y.dtype(), recording.keeps_output ? y.body().buffer : nullptr});
+    node->outputs.push_back({y.shape(), y.dtype(), recording.keeps_output ? y.body().buffer : nullptr, {}});
     y.body().node = node;
     y.body().output = static_cast<int>(node->outputs.size()) - 1;
   }
@@ -115,7 +115,7 @@ size_t Ancestry::find(const NodePointer& node) const {
 
 // A node is taken when all that is newer has been: then no edge into it is missing, and those that there are come out
 // of the queue one after the other. So the nodes come in order, each once, without a table of those that were seen.
-Ancestry ancestry(const TensorList& ys, int64_t oldest) {
+Ancestry ancestry(const TensorList& ys, int64_t oldest, const TensorList& until) {
   struct Edge {
     const NodePointer* node;  // in a tensor or an older entry of the graph, which stay where they are
     size_t edge;              // its place in `edges`; nowhere: from a tensor of ys
@@ -133,8 +133,10 @@ Ancestry ancestry(const TensorList& ys, int64_t oldest) {
     if (result.nodes.empty() || result.nodes.back() != *node) {
       result.nodes.push_back(*node);
       result.first_edge.push_back(result.edges.size());
+      const bool is_end =
+          std::any_of(until.begin(), until.end(), [&](const Tensor& x) { return x.body().node == *node; });
       for (const Node::Input& input : (*node)->inputs) {
-        visit(input.node, result.edges.size());
+        if (!is_end) visit(input.node, result.edges.size());
         result.edges.push_back(Ancestry::nowhere);
       }
     }
@@ -181,13 +183,15 @@ Tensor recompute(const std::function<Tensor(const TensorList&)>& function, const
     const auto run = [&] {
       TensorList again;
       for (size_t i = 0; i < count; ++i) again.push_back(alias(backward.saved[i]));
+      const TensorList aliases = again;
       const Tensor result = function(again);
       again.insert(again.end(), backward.saved.begin() + static_cast<std::ptrdiff_t>(count), backward.saved.end());
       TensorList targets;
       for (size_t i = 0; i < again.size(); ++i) {
         if (backward.needs(i)) targets.push_back(again[i]);
       }
-      return grad(result, targets, {.seeds = {backward.dy()}, .differentiable = differentiable});
+      // The inputs may have been made from a leaf that the function reaches too: that path is not this function's.
+      return grad_until({result}, targets, aliases, {.seeds = {backward.dy()}, .differentiable = differentiable});
     };
     TensorList gradients;
     if (differentiable) {

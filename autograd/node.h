@@ -19,6 +19,7 @@ struct Node {
     Shape shape;
     DType dtype = DType::float32;
     BufferPointer kept;  // leaves, and ops that keep their output
+    std::string name;    // of a leaf
   };
 
   int64_t id = 0;
@@ -60,8 +61,13 @@ struct Ancestry {
   size_t find(const NodePointer& node) const;
 };
 
-// Every node that y leads back to and whose id is at least `oldest`.
-Ancestry ancestry(const TensorList& ys, int64_t oldest = 0);
+// Every node that y leads back to and whose id is at least `oldest`. No path leads past the tensors of `until`.
+Ancestry ancestry(const TensorList& ys, int64_t oldest = 0, const TensorList& until = {});
+
+// grad() that takes the tensors of `until` for leaves: no path leads past them, though the gradients may be
+// differentiated with respect to what they were made from.
+TensorList grad_until(const TensorList& ys, const TensorList& targets, const TensorList& until,
+                      const GradOptions& options);
 
 // Sets whether this thread records, until the end of the scope.
 class RecordingIs {
