@@ -20,6 +20,8 @@ std::vector<NamedTensor> named(const Parameters& parameters) {
   return result;
 }
 
+std::string number(double x) { return fmt::format("{}", std::isnan(x) ? std::abs(x) : x); }  // not "-nan"
+
 }  // namespace
 
 void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters) {
@@ -78,9 +80,8 @@ void Trainer::step() {
   train_loss_ = loss.item();
   gradient_norm_ = global_norm(gradients);
   if (!std::isfinite(train_loss_) || !std::isfinite(gradient_norm_)) {
-    fail("diverged: at step {} the loss is {} and the gradient's norm {}; the weights before it are in {}",
-         steps_done_ + 1, train_loss_, gradient_norm_,
-         saved_ ? fmt::format("checkpoint step-{}", *saved_) : std::string("no checkpoint yet"));
+    fail_diverged(fmt::format("at step {} the loss is {} and the gradient's norm {}", steps_done_ + 1,
+                              number(train_loss_), number(gradient_norm_)));
   }
   const OptimizerKeys& keys = optimizer_keys(config_.optimizer);
   learning_rate_ = learning_rate(config_.schedule, steps_done_, config_.train.max_steps, keys.learning_rate);
@@ -103,6 +104,7 @@ void Trainer::measure() {
   const double tokens_per_second = static_cast<double>(tokens_) / seconds_;
   progress_.step(steps_done_, train_loss_, learning_rate_, tokens_per_second);
   if (evaluates) {
+    require_finite_weights();
     const Score score = evaluate(*experiment_.model, experiment_.task, Split::validation, config_.train.batch_size);
     val_loss_ = score.loss();
     line.push_back({"val/loss", score.loss()});
@@ -117,7 +119,19 @@ void Trainer::measure() {
   tokens_ = timed_steps_ = 0;
 }
 
+void Trainer::require_finite_weights() const {
+  if (std::isfinite(global_norm(experiment_.parameters.tensors()))) return;
+  fail_diverged(fmt::format("after step {} some weights are not finite", steps_done_));
+}
+
+void Trainer::fail_diverged(const std::string& what) const {
+  const std::string saved =
+      saved_ ? fmt::format("the newest checkpoint is step-{}", *saved_) : "there is no checkpoint";
+  fail("diverged: {}; {}", what, saved);
+}
+
 void Trainer::save() {
+  require_finite_weights();
   metrics_->sync();
   Checkpoint checkpoint;
   checkpoint.step = steps_done_;
@@ -133,6 +147,7 @@ void Trainer::save() {
 
 void Trainer::test() {
   if (config_.task->size(Split::test) == 0) return;
+  require_finite_weights();
   const Score score = evaluate(*experiment_.model, experiment_.task, Split::test, config_.train.batch_size);
   metrics_->log(steps_done_, {{"test/loss", score.loss()},
                               {"test/accuracy", score.accuracy()},
