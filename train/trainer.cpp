@@ -7,7 +7,6 @@
 #include "autograd/graph.h"
 #include "optim/clip.h"
 #include "train/checkpoint.h"
-#include "train/evaluation.h"
 #include "train/restore.h"
 #include "train/signals.h"
 
@@ -104,8 +103,7 @@ void Trainer::measure() {
   const double tokens_per_second = static_cast<double>(tokens_) / seconds_;
   progress_.step(steps_done_, train_loss_, learning_rate_, tokens_per_second);
   if (evaluates) {
-    require_finite_weights();
-    const Score score = evaluate(*experiment_.model, experiment_.task, Split::validation, config_.train.batch_size);
+    const Score score = finite_score(Split::validation);
     val_loss_ = score.loss();
     line.push_back({"val/loss", score.loss()});
     line.push_back({"val/accuracy", score.accuracy()});
@@ -117,6 +115,15 @@ void Trainer::measure() {
   metrics_->log(steps_done_, line);
   seconds_ = 0;
   tokens_ = timed_steps_ = 0;
+}
+
+Score Trainer::finite_score(Split split) const {
+  require_finite_weights();
+  const Score score = evaluate(*experiment_.model, experiment_.task, split, config_.train.batch_size);
+  if (!std::isfinite(score.loss())) {
+    fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())));
+  }
+  return score;
 }
 
 void Trainer::require_finite_weights() const {
@@ -147,8 +154,7 @@ void Trainer::save() {
 
 void Trainer::test() {
   if (config_.task->size(Split::test) == 0) return;
-  require_finite_weights();
-  const Score score = evaluate(*experiment_.model, experiment_.task, Split::test, config_.train.batch_size);
+  const Score score = finite_score(Split::test);
   metrics_->log(steps_done_, {{"test/loss", score.loss()},
                               {"test/accuracy", score.accuracy()},
                               {"test/correct", score.correct},

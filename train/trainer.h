@@ -2,6 +2,7 @@
 #pragma once
 
 #include "train/checkpoint.h"
+#include "train/evaluation.h"
 #include "train/experiment.h"
 #include "train/metrics.h"
 #include "train/progress.h"
@@ -29,6 +30,7 @@ class Trainer {
   // The line of metrics.jsonl of this step, if one is due.
   void measure();
   void save();
+  Score finite_score(Split split) const;
   // Weights that a step has made infinite would be found out by the next one's loss: too late for what is between.
   void require_finite_weights() const;
   [[noreturn]] void fail_diverged(const std::string& what) const;
