@@ -145,7 +145,7 @@ TEST_P(Bits, StoppedAnywhereAndResumed) {
 }
 
 TEST_P(Bits, KilledAnywhereAndResumed) {
-  const Arguments often = {"checkpoint.every=2"};
+  const Arguments often = {"checkpoint.every=4"};
   const auto whole = bits_of_run("whole", often);
   int interruptions = 0;
   for (unsigned seed = 0; seed < 30 && interruptions < 6; ++seed) {
