@@ -35,6 +35,8 @@ void ExperimentConfig::describe(Fields& field) {
   field.group("checkpoint", checkpoint, "what is saved on the way");
   field.check([&] { return task->size(Split::train) >= train.batch_size; }, {"train.batch_size", "task"},
               "is larger than the number of training examples");
+  field.check([&] { return task->data_bytes() <= machine_memory(); }, {"task"},
+              "its data needs more memory than the machine has");
   field.check([&] { return estimated_memory(*this) <= machine_memory(); }, {"model", "task", "train.batch_size"},
               "with this task and batch size needs more memory than the machine has");
 }
@@ -47,7 +49,8 @@ double estimated_memory(const ExperimentConfig& config) {
   const double activations = config.model->activations_per_token(sizes) * static_cast<double>(sizes.max_length) *
                              static_cast<double>(config.train.batch_size);
   return (copies * static_cast<double>(parameters.count()) + activations) *
-         static_cast<double>(size_of(config.dtype()));
+             static_cast<double>(size_of(config.dtype())) +
+         config.task->data_bytes();
 }
 
 Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {

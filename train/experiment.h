@@ -52,8 +52,8 @@ struct Experiment {
   std::unique_ptr<Optimizer> optimizer;
 };
 
-// The bytes that training needs: weights, gradients, the optimiser's state, activations. An estimate from above, made
-// without allocating anything.
+// The bytes that training needs: weights, gradients, the optimiser's state, activations, data. An estimate from above,
+// made without allocating anything.
 double estimated_memory(const ExperimentConfig& config);
 
 }  // namespace transformlet

@@ -1,6 +1,10 @@
 // The program: arguments in, exit status out. 0 = done, 1 = it ran and failed, 2 = used wrongly, 128 + signal =
 // stopped.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <iostream>
 #include <new>
 
@@ -13,11 +17,29 @@ namespace {
 
 constexpr const char* overrides_help = "keys of the config to set: train.max_steps=100 optimizer.learning_rate=1e-3";
 
+// CLI11's own checks print the bounds of the type, as 300 digits.
+auto at_least(int64_t least) {
+  return [=](const std::string& text) {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_right = error == std::errc() && end == text.data() + text.size() && value >= least;
+    return is_right ? "" : fmt::format("must be an integer of at least {}, not '{}'", least, text);
+  };
+}
+
+// One line for what is wrong with the arguments, and where to read on.
+int refuse(const CLI::App& app, const std::string& message) {
+  std::string command = app.get_name();
+  for (const CLI::App* const subcommand : app.get_subcommands()) command += " " + subcommand->get_name();
+  std::cerr << fmt::format("{}: {} (see {} --help)\n", command, message, command);
+  return 2;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Trains small transformers from YAML files, proves their gradients, shows how they learn.",
                "transformlet");
   app.set_version_flag("--version", "transformlet " TRANSFORMLET_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is an error, too: after words that are no command
   int status = 0;
 
   TrainArguments train;
@@ -58,16 +80,23 @@ int run(int argc, char** argv) {
   gradcheck_app->add_option("key=value", gradcheck.overrides, overrides_help);
   gradcheck_app->add_option("--entries", gradcheck.entries, "entries of each tensor to check; 0: all")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   gradcheck_app->add_option("--batch-size", gradcheck.batch_size, "examples to check on")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   gradcheck_app->callback([&] { status = gradcheck_command(gradcheck); });
 
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& wish) {
+    return app.exit(wish);  // --help and --version
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, std::cout, std::cerr) == 0 ? 0 : 2;  // --help and --version end here as well
+    return refuse(app, error.what());
+  }
+  if (app.get_subcommands().empty()) {
+    std::vector<std::string> commands;
+    for (const CLI::App* const command : app.get_subcommands(nullptr)) commands.push_back(command->get_name());
+    return refuse(app, fmt::format("a command is missing, one of {}", fmt::join(commands, ", ")));
   }
   return status;
 }

@@ -26,6 +26,8 @@ class Task {
   // Called once, before anything below. Data is a function of the seed.
   virtual void prepare(uint64_t seed) = 0;
   virtual ModelSizes sizes() const = 0;
+  // The bytes that the prepared data takes.
+  virtual double data_bytes() const = 0;
   // How many examples a split has.
   virtual int64_t size(Split split) const = 0;
   // The examples at the given places of a split.

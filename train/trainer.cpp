@@ -1,10 +1,11 @@
 #include "train/trainer.h"
 
 #include <chrono>
+#include <cmath>
 #include <iostream>
 
+#include "optim/clip.h"
 #include "train/checkpoint.h"
-#include "train/evaluation.h"
 #include "train/restore.h"
 #include "train/signals.h"
 
@@ -16,6 +17,8 @@ std::vector<NamedTensor> named(const Parameters& parameters) {
   for (const Parameter& parameter : parameters.list()) result.push_back({parameter.value.name(), parameter.value});
   return result;
 }
+
+std::string number(double x) { return fmt::format("{}", std::isnan(x) ? std::abs(x) : x); }  // not "-nan"
 
 }  // namespace
 
@@ -68,9 +71,8 @@ void Trainer::step() {
   const auto start = std::chrono::steady_clock::now();
   newest_ = training_step_(steps_done_);
   if (newest_.diverged()) {
-    fail("diverged: at step {} the loss is {} and the gradient's norm {}; the weights before it are in {}",
-         steps_done_ + 1, newest_.loss, newest_.gradient_norm,
-         saved_ ? fmt::format("checkpoint step-{}", *saved_) : std::string("no checkpoint yet"));
+    fail_diverged(fmt::format("at step {} the loss is {} and the gradient's norm {}", steps_done_ + 1,
+                              number(newest_.loss), number(newest_.gradient_norm)));
   }
   ++steps_done_;
 
@@ -90,7 +92,7 @@ void Trainer::measure() {
   const double tokens_per_second = static_cast<double>(tokens_) / seconds_;
   progress_.step(steps_done_, newest_.loss, newest_.learning_rate, tokens_per_second);
   if (evaluates) {
-    const Score score = evaluate(*experiment_.model, experiment_.task, Split::validation, config_.train.batch_size);
+    const Score score = finite_score(Split::validation);
     val_loss_ = score.loss();
     line.push_back({"val/loss", score.loss()});
     line.push_back({"val/accuracy", score.accuracy()});
@@ -104,7 +106,28 @@ void Trainer::measure() {
   tokens_ = timed_steps_ = 0;
 }
 
+Score Trainer::finite_score(Split split) const {
+  require_finite_weights();
+  const Score score = evaluate(*experiment_.model, experiment_.task, split, config_.train.batch_size);
+  if (!std::isfinite(score.loss())) {
+    fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())));
+  }
+  return score;
+}
+
+void Trainer::require_finite_weights() const {
+  if (std::isfinite(global_norm(experiment_.parameters.tensors()))) return;
+  fail_diverged(fmt::format("after step {} some weights are not finite", steps_done_));
+}
+
+void Trainer::fail_diverged(const std::string& what) const {
+  const std::string saved =
+      saved_ ? fmt::format("the newest checkpoint is step-{}", *saved_) : "there is no checkpoint";
+  fail("diverged: {}; {}", what, saved);
+}
+
 void Trainer::save() {
+  require_finite_weights();
   metrics_->sync();
   Checkpoint checkpoint;
   checkpoint.step = steps_done_;
@@ -120,7 +143,7 @@ void Trainer::save() {
 
 void Trainer::test() {
   if (config_.task->size(Split::test) == 0) return;
-  const Score score = evaluate(*experiment_.model, experiment_.task, Split::test, config_.train.batch_size);
+  const Score score = finite_score(Split::test);
   metrics_->log(steps_done_, {{"test/loss", score.loss()},
                               {"test/accuracy", score.accuracy()},
                               {"test/correct", score.correct},

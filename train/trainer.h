@@ -2,6 +2,7 @@
 #pragma once
 
 #include "train/checkpoint.h"
+#include "train/evaluation.h"
 #include "train/metrics.h"
 #include "train/progress.h"
 #include "train/run_folder.h"
@@ -19,7 +20,8 @@ class Trainer {
   Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed);
 
   // Trains to the last step, evaluates on the test split, and returns 0. Asked to stop by a signal, it saves and
-  // returns 128 + the signal. A loss or gradient that is not finite is an Error that names the step.
+  // returns 128 + the signal. A loss, gradient or weight that is not finite is an Error that names the step, and is
+  // never saved.
   int train();
 
  private:
@@ -28,6 +30,10 @@ class Trainer {
   // The line of metrics.jsonl of this step, if one is due.
   void measure();
   void save();
+  Score finite_score(Split split) const;
+  // Weights that a step has made infinite would be found out by the next one's loss: too late for what is between.
+  void require_finite_weights() const;
+  [[noreturn]] void fail_diverged(const std::string& what) const;
   void test();
 
   const ExperimentConfig& config_;

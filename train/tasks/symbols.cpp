@@ -1,6 +1,7 @@
 #include "train/tasks/symbols.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace transformlet {
 namespace {
@@ -12,6 +13,24 @@ Split split_of(const std::vector<int32_t>& input) {
   for (const int32_t symbol : input) key = key / symbol;
   const uint64_t tenth = key.value() % 10;
   return tenth == 0 ? Split::test : tenth == 1 ? Split::validation : Split::train;
+}
+
+// Whether some input of this length falls into the split. Of a thousand inputs, one surely does; fewer are counted
+// through, as numbers whose digits are the symbols.
+bool has_inputs(Split split, int64_t num_symbols, int64_t seq_len) {
+  constexpr double many = 1000;
+  const double inputs = std::pow(static_cast<double>(num_symbols), static_cast<double>(seq_len));
+  if (inputs > many) return true;
+  std::vector<int32_t> input(static_cast<size_t>(seq_len));
+  for (int64_t number = 0; number < static_cast<int64_t>(inputs); ++number) {
+    int64_t rest = number;
+    for (int32_t& symbol : input) {
+      symbol = static_cast<int32_t>(rest % num_symbols);
+      rest /= num_symbols;
+    }
+    if (split_of(input) == split) return true;
+  }
+  return false;
 }
 
 // Draws until the input falls into the split: an input of the split, all equally likely.
@@ -35,6 +54,15 @@ void SymbolTask::describe(Fields& field) {
   field("train_size", train_size, "training examples", between(1, 100000000));
   field("val_size", val_size, "validation examples", between(0, 100000000));
   field("test_size", test_size, "test examples, of inputs that are in no other split", between(0, 100000000));
+  field.check(
+      [&] {
+        for (const Split split : {Split::train, Split::validation, Split::test}) {
+          if (size(split) > 0 && !has_inputs(split, num_symbols, seq_len)) return false;
+        }
+        return true;
+      },
+      {"num_symbols", "seq_len", "train_size", "val_size", "test_size"},
+      "with this seq_len leaves a split without inputs: more symbols or a greater seq_len help");
 }
 
 void SymbolTask::prepare(uint64_t seed) {
@@ -52,6 +80,10 @@ void SymbolTask::prepare(uint64_t seed) {
 
 ModelSizes SymbolTask::sizes() const {
   return {.vocab_size = num_symbols, .classes = num_symbols, .max_length = seq_len};
+}
+
+double SymbolTask::data_bytes() const {
+  return static_cast<double>(train_size + val_size + test_size) * static_cast<double>(seq_len) * sizeof(int32_t);
 }
 
 int64_t SymbolTask::size(Split split) const {

@@ -13,6 +13,7 @@ class SymbolTask : public Task {
   void describe(Fields& field) override;
   void prepare(uint64_t seed) override;
   ModelSizes sizes() const override;
+  double data_bytes() const override;
   int64_t size(Split split) const override;
   Batch batch(Split split, const std::vector<int64_t>& examples) const override;
 

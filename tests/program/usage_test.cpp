@@ -1,0 +1,182 @@
+// The command line: what a user asks for, and what he gets wrong.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/program/program_tools.h"
+#include "tests/program/small_config.h"
+
+namespace transformlet {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Usage : public testing::Test {
+ protected:
+  Usage() { write_bytes(folder.path / "small.yaml", small_config); }
+
+  Outcome run(const Arguments& arguments) const { return run_program(folder.path, arguments); }
+
+  // A run of three steps, with a checkpoint after the first and the last.
+  void train_a_little(const std::string& run_name) const {
+    const Outcome outcome = run({"train", "small.yaml", "--run", run_name, "train.max_steps=3", "checkpoint.every=1",
+                                 "checkpoint.keep_last=2", "checkpoint.keep_best=false"});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+  }
+
+  // The program leaves with the status, says exactly this line, and prints nothing.
+  void refuses(const Arguments& arguments, const std::string& message, int status = 2) const {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.status, status) << message;
+    EXPECT_EQ(outcome.err, message + "\n");
+    EXPECT_EQ(outcome.out, "");
+  }
+
+  TemporaryFolder folder;
+};
+
+TEST_F(Usage, WrongWords) {
+  refuses({},
+          "transformlet: a command is missing, one of train, evaluate, describe, gradcheck (see transformlet --help)");
+  refuses({"tarin"}, "transformlet: The following argument was not expected: tarin (see transformlet --help)");
+  refuses({"--bogus"}, "transformlet: The following argument was not expected: --bogus (see transformlet --help)");
+  refuses({"train", "small.yaml", "--bogus"},
+          "transformlet train: The following argument was not expected: --bogus (see transformlet train --help)");
+  refuses({"train"}, "train: give either a config file or --resume RUN");
+  refuses({"train", "small.yaml", "--run"},
+          "transformlet train: --run: 1 required TEXT missing (see transformlet train --help)");
+  refuses({"evaluate"}, "transformlet evaluate: RUN is required (see transformlet evaluate --help)");
+  refuses({"gradcheck"}, "transformlet gradcheck: CONFIG is required (see transformlet gradcheck --help)");
+  for (const std::string entries : {"-1", "1.5", "many", "99999999999999999999"}) {
+    refuses({"gradcheck", "small.yaml", "--entries", entries},
+            "transformlet gradcheck: --entries: must be an integer of at least 0, not '" + entries +
+                "' (see transformlet gradcheck --help)");
+  }
+  refuses({"gradcheck", "small.yaml", "--batch-size=0"},
+          "transformlet gradcheck: --batch-size: must be an integer of at least 1, not '0' (see transformlet gradcheck "
+          "--help)");
+  EXPECT_EQ(number_of_entries(folder.path), 1u);
+}
+
+TEST_F(Usage, WrongRunsToTrain) {
+  train_a_little("run");
+  const auto before = bits_of(folder.path / "run");
+  refuses({"train", "small.yaml", "--run", "run"},
+          "run: it exists already, and no run is ever overwritten; name another folder, or resume the run in it");
+  refuses({"train", "small.yaml", "--run", "run/"},
+          "run: it exists already, and no run is ever overwritten; name another folder, or resume the run in it");
+  refuses({"train", "--run", "new", "--resume", "run"}, "train: --run names a new run; it does not go with --resume");
+  refuses({"train", "small.yaml", "--resume", "run"}, "override 'small.yaml': an override is key.path=value");
+  refuses({"train", "--resume", "nowhere"}, "nowhere: there is no such folder");
+  refuses({"train", "--resume", "small.yaml"}, "small.yaml: there is no such folder");
+  refuses({"train", "--resume", "."}, ".: it is not the folder of a run: it has no config.yaml");
+  refuses({"train", "--resume", "run", "train.max_steps=2"},
+          "run: the newest checkpoint is at step 3, past train.max_steps = 2");
+  const Outcome other_shape = run({"train", "--resume", "run", "model.d_model=32", "train.max_steps=9"});
+  EXPECT_EQ(other_shape.status, 1);
+  EXPECT_TRUE(other_shape.err.starts_with("error: the stored tensors do not fit: ")) << other_shape.err;
+  EXPECT_EQ(lines_of(other_shape.err).size(), 1u);
+  EXPECT_EQ(bits_of(folder.path / "run"), before);
+  EXPECT_EQ(bytes_of_file(folder.path / "run" / "config.yaml").find("d_model: 32"), std::string::npos);
+}
+
+TEST_F(Usage, WrongThingsToEvaluate) {
+  train_a_little("run");
+  refuses({"evaluate", "run", "--split", "exam"}, "evaluate: there is no split 'exam'; there are train, val and test");
+  for (const std::string checkpoint : {"1", "4", "-1", "03", "newer"}) {
+    refuses({"evaluate", "run", "--checkpoint=" + checkpoint},
+            "evaluate: run has no checkpoint '" + checkpoint + "'; give newest, best or a saved step");
+  }
+  refuses({"evaluate", "nowhere"}, "evaluate: nowhere is not the folder of a run (it has no config.yaml)");
+  refuses({"evaluate", "small.yaml"}, "evaluate: small.yaml is not the folder of a run (it has no config.yaml)");
+  refuses({"evaluate", "run", "task.test_size=0"}, "evaluate: the test split has no examples");
+  fs::remove_all(folder.path / "run" / "checkpoints");
+  refuses({"evaluate", "run"}, "evaluate: run has no whole checkpoint");
+  refuses({"evaluate", "run", "--checkpoint", "best"}, "evaluate: no checkpoint of run has a val/loss");
+}
+
+TEST_F(Usage, EvaluateRepeatsWhatTrainingMeasured) {
+  train_a_little("run");
+  const std::string last = lines_of(metrics_of(folder.path / "run")).back();
+  const auto metrics = nlohmann::json::parse(last);
+  const Outcome outcome = run({"evaluate", "run"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(outcome.out, fmt::format("test at step 3: {}/{} positions right, accuracy {}, loss {}\n",
+                                     metrics.at("test/correct").get<int>(), metrics.at("test/positions").get<int>(),
+                                     metrics.at("test/accuracy").get<double>(), metrics.at("test/loss").get<double>()));
+  const Outcome earlier = run({"evaluate", "run", "--checkpoint", "2", "--split", "train"});
+  EXPECT_EQ(earlier.status, 0);
+  EXPECT_TRUE(earlier.out.starts_with("train at step 2: ")) << earlier.out;
+  EXPECT_NE(earlier.out.find("/1200 positions right"), std::string::npos) << earlier.out;
+}
+
+TEST_F(Usage, HelpAndVersion) {
+  const Outcome version = run({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_TRUE(version.out.starts_with("transformlet 0.")) << version.out;
+  EXPECT_EQ(lines_of(version.out).size(), 1u);
+  const Outcome help = run({"--help"});
+  EXPECT_EQ(help.status, 0);
+  for (const std::string command : {"train", "evaluate", "describe", "gradcheck"}) {
+    EXPECT_NE(help.out.find("\n  " + command + " "), std::string::npos) << help.out;
+    const Outcome own = run({command, "--help"});
+    EXPECT_EQ(own.status, 0);
+    EXPECT_NE(own.out.find("Usage: transformlet " + command), std::string::npos) << own.out;
+    EXPECT_EQ(own.err, "");
+  }
+}
+
+TEST_F(Usage, Describe) {
+  const Outcome all = run({"describe"});
+  EXPECT_EQ(all.status, 0);
+  EXPECT_EQ(all.err, "");
+  for (const std::string key : {"task.name", "task.seq_len", "model.num_heads", "optimizer.betas", "optimizer.nesterov",
+                                "schedule.warmup_steps", "train.max_steps", "evaluate.every", "checkpoint.keep_best"}) {
+    EXPECT_NE(all.out.find(key + "  "), std::string::npos) << key;
+  }
+
+  const Outcome one = run({"describe", "small.yaml", "model.d_ff=48"});
+  EXPECT_EQ(one.status, 0);
+  EXPECT_NE(one.out.find("  d_ff: 48\n"), std::string::npos) << one.out;
+  EXPECT_NE(one.out.find("\nencoder.blocks.1.feed_forward.up.weight  "), std::string::npos) << one.out;
+  // Counted by hand: a block has 16 * 48 + 48 + 16 * 16 + 16 for attention, 2 * 16 * 48 + 48 + 16 for feed-forward, and
+  // 4 * 16 for norms; embeddings 5 * 16 + 6 * 16; head 16 * 16 + 16 + 2 * 16 + 16 * 5 + 5.
+  EXPECT_NE(one.out.find(fmt::format("\n{} parameters in 32 tensors;", 2 * (1088 + 1600 + 64) + 176 + 389)),
+            std::string::npos)
+      << one.out;
+
+  const Outcome schema = run({"describe", "--schema"});
+  EXPECT_EQ(schema.status, 0);
+  const auto json = nlohmann::json::parse(schema.out);
+  EXPECT_EQ(json.at("properties").at("seed").at("type"), "integer");
+  EXPECT_EQ(number_of_entries(folder.path), 1u) << "describing makes nothing";
+}
+
+// What a run's folder says of its config is a config that means the same.
+TEST_F(Usage, TheResolvedConfigIsAConfig) {
+  train_a_little("run");
+  const Outcome original = run({"describe", "small.yaml", "train.max_steps=3", "checkpoint.every=1",
+                                "checkpoint.keep_last=2", "checkpoint.keep_best=false"});
+  const Outcome resolved = run({"describe", "run/config.yaml"});
+  EXPECT_EQ(resolved.status, 0);
+  EXPECT_EQ(resolved.out, original.out);
+}
+
+TEST_F(Usage, RunsAreNumbered) {
+  for (const std::string number : {"1", "2"}) {
+    const Outcome outcome = run({"train", "small.yaml", "train.max_steps=1"});
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_TRUE(outcome.out.ends_with("run: runs/small/" + number + "\n")) << outcome.out;
+    EXPECT_EQ(fs::read_symlink(folder.path / "runs/small/latest"), number);
+  }
+  for (const std::string file : {"config.yaml", "environment.json", "metrics.jsonl", "events.jsonl"}) {
+    EXPECT_TRUE(fs::is_regular_file(folder.path / "runs/small/latest" / file)) << file;
+  }
+  for (const std::string& line : lines_of(bytes_of_file(folder.path / "runs/small/1/metrics.jsonl"))) {
+    EXPECT_TRUE(nlohmann::json::accept(line)) << line;
+  }
+}
+
+}  // namespace
+}  // namespace transformlet
