@@ -1,6 +1,6 @@
 // grad(): the walk back through the graph.
 #include <algorithm>
-#include <unordered_map>
+#include <span>
 
 #include "autograd/graph.h"
 #include "autograd/kernels/elementwise.h"
@@ -12,7 +12,7 @@ namespace {
 
 class Walk {
  public:
-  Walk(const TensorList& ys, const TensorList& targets, const GradOptions& options)
+  Walk(const TensorList& ys, const TensorList& targets, const TensorList& until, const GradOptions& options)
       : options_(options), results_(targets.size()) {
     int64_t oldest = INT64_MAX;
     for (size_t i = 0; i < targets.size(); ++i) {
@@ -20,45 +20,38 @@ class Walk {
               "grad: target {} of shape {} is a constant; make it a leaf() before it is used", i, targets[i]);
       oldest = std::min(oldest, targets[i].body().node->id);
     }
-    nodes_ = reachable(ys, oldest);
-    visits_.resize(nodes_.size());
-    for (size_t i = 0; i < nodes_.size(); ++i) {
-      index_[nodes_[i].get()] = i;
-      visits_[i].gradients.resize(nodes_[i]->outputs.size());
-    }
+    graph_ = ancestry(ys, oldest, until);
+    const size_t count = graph_.nodes.size();
+    visits_.resize(count);
+    for (size_t i = 0; i < count; ++i) visits_[i].gradients.resize(graph_.nodes[i]->outputs.size());
     for (size_t t = 0; t < targets.size(); ++t) {
-      if (const auto found = index_.find(targets[t].body().node.get()); found != index_.end()) {
-        visits_[found->second].targets.push_back({t, targets[t].body().output});
-        visits_[found->second].needed = true;
+      if (Visit* const visit = visit_of(targets[t])) {
+        visit->targets.push_back({t, targets[t].body().output});
+        visit->needed = true;
       }
     }
     // Inputs are older, so they come later in the list: going backwards sees each node after all that it depends on.
-    for (size_t i = nodes_.size(); i-- > 0;) {
-      for (const Node::Input& input : nodes_[i]->inputs) {
-        const Visit* const visit = find(input);
-        if (visit != nullptr && visit->needed) visits_[i].needed = true;
-      }
+    for (size_t i = count; i-- > 0;) {
+      for (const size_t input : graph_.inputs_of(i)) visits_[i].needed |= is_needed(input);
     }
-    for (size_t i = 0; i < nodes_.size(); ++i) {
+    for (size_t i = 0; i < count; ++i) {
       if (!visits_[i].needed) continue;
-      for (const Node::Input& input : nodes_[i]->inputs) {
-        if (Visit* const visit = find(input); visit != nullptr && visit->needed) ++visit->consumers;
+      for (const size_t input : graph_.inputs_of(i)) {
+        if (is_needed(input)) ++visits_[input].consumers;
       }
     }
     for (size_t i = 0; i < ys.size(); ++i) {
       const Tensor seed = seed_for(ys, i);
-      if (const auto found = index_.find(ys[i].body().node.get()); found != index_.end()) {
-        add(visits_[found->second].gradients[static_cast<size_t>(ys[i].body().output)], seed);
-      }
+      if (Visit* const visit = visit_of(ys[i])) add(visit->gradients[static_cast<size_t>(ys[i].body().output)], seed);
     }
   }
 
   TensorList run(const TensorList& targets) {
-    for (size_t i = 0; i < nodes_.size(); ++i) {
-      if (visits_[i].needed && visits_[i].consumers == 0) complete(visits_[i]);
+    for (Visit& visit : visits_) {
+      if (visit.needed && visit.consumers == 0) complete(visit);
     }
-    for (size_t i = 0; i < nodes_.size(); ++i) {
-      if (visits_[i].needed) step_back(nodes_[i], visits_[i]);
+    for (size_t i = 0; i < visits_.size(); ++i) {
+      if (visits_[i].needed) step_back(i);
     }
     for (size_t t = 0; t < targets.size(); ++t) {
       if (delivered_.size() > t && delivered_[t]) continue;
@@ -75,11 +68,12 @@ class Walk {
     bool needed = false;                          // a path joins it to a target
   };
 
-  Visit* find(const Node::Input& input) {
-    if (input.node == nullptr) return nullptr;
-    const auto found = index_.find(input.node.get());
-    return found == index_.end() ? nullptr : &visits_[found->second];
+  Visit* visit_of(const Tensor& x) {
+    const size_t place = graph_.find(x.body().node);
+    return place == Ancestry::nowhere ? nullptr : &visits_[place];
   }
+
+  bool is_needed(size_t place) const { return place != Ancestry::nowhere && visits_[place].needed; }
 
   Tensor seed_for(const TensorList& ys, size_t i) const {
     const Tensor& y = ys[i];
@@ -123,20 +117,20 @@ class Walk {
     }
   }
 
-  void step_back(const NodePointer& node, Visit& visit) {
+  void step_back(size_t place) {
+    const NodePointer& node = graph_.nodes[place];
+    const std::span<const size_t> inputs = graph_.inputs_of(place);
+    Visit& visit = visits_[place];
     const bool any = std::any_of(visit.gradients.begin(), visit.gradients.end(), [](auto& g) { return g.defined(); });
-    std::vector<bool> needed(node->inputs.size());
-    for (size_t i = 0; i < needed.size(); ++i) {
-      const Visit* const input = find(node->inputs[i]);
-      needed[i] = input != nullptr && input->needed;
-    }
+    needed_.assign(inputs.size(), false);
+    bool wanted = false;
+    for (size_t i = 0; i < inputs.size(); ++i) wanted |= needed_[i] = is_needed(inputs[i]);
     TensorList gradients;
-    const bool wanted = std::find(needed.begin(), needed.end(), true) != needed.end();
-    if (any && wanted) gradients = differentiate(node, visit, needed);
+    if (any && wanted) gradients = differentiate(node, visit, inputs);
     visit.gradients.clear();  // before the sums, so that a gradient passed on as it is may be added to in place
-    for (size_t i = 0; i < needed.size(); ++i) {
-      if (!needed[i]) continue;
-      Visit& input = *find(node->inputs[i]);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!needed_[i]) continue;
+      Visit& input = visits_[inputs[i]];
       if (i < gradients.size() && gradients[i].defined()) {
         Tensor part = std::move(gradients[i]);
         if (part.shape() != node->inputs[i].shape) part = sum_to(part, node->inputs[i].shape);
@@ -147,7 +141,7 @@ class Walk {
     if (!options_.keep_graph && !options_.differentiable && !node->inputs.empty() && any) node->release();
   }
 
-  TensorList differentiate(const NodePointer& node, Visit& visit, const std::vector<bool>& needed) {
+  TensorList differentiate(const NodePointer& node, Visit& visit, std::span<const size_t> inputs) {
     require(!node->released,
             "grad: the graph through {} was released by an earlier grad; ask for keep_graph there, or compute the "
             "forward pass again",
@@ -155,22 +149,24 @@ class Walk {
     const bool by_reference = options_.differentiable && node->reference;
     check_versions(node->op, by_reference ? node->kept_inputs : node->saved,
                    by_reference ? node->kept_versions : node->saved_versions);
-    TensorList outputs;
+    outputs_.clear();
     for (size_t i = 0; i < visit.gradients.size(); ++i) {
       const Node::Output& output = node->outputs[i];
       if (!visit.gradients[i].defined()) visit.gradients[i] = zeros(output.shape, output.dtype);
-      outputs.push_back(output_tensor(node, static_cast<int>(i)));
+      outputs_.push_back(output_tensor(node, static_cast<int>(i)));
     }
-    if (by_reference) return differentiate_reference(*node, visit, needed);
+    if (by_reference) return differentiate_reference(*node, visit);
 
-    std::vector<Tensor*> sums(node->inputs.size(), nullptr);
-    for (size_t i = 0; i < sums.size(); ++i) {
-      if (!needed[i] || options_.differentiable) continue;
-      Tensor& sum = find(node->inputs[i])->gradients[static_cast<size_t>(node->inputs[i].output)];
-      if (sum.defined() && sum.unshared() && sum.shape() == node->inputs[i].shape) sums[i] = &sum;
+    sums_.assign(inputs.size(), nullptr);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!needed_[i] || options_.differentiable) continue;
+      Tensor& sum = visits_[inputs[i]].gradients[static_cast<size_t>(node->inputs[i].output)];
+      if (sum.defined() && sum.unshared() && sum.shape() == node->inputs[i].shape) sums_[i] = &sum;
     }
     const RecordingIs mode(options_.differentiable);
-    return node->vjp(Backward{node->saved, outputs, visit.gradients, needed, sums});
+    TensorList gradients = node->vjp(Backward{node->saved, outputs_, visit.gradients, needed_, sums_});
+    outputs_.clear();
+    return gradients;
   }
 
   static void check_versions(const char* op, const TensorList& tensors, const std::vector<uint64_t>& versions) {
@@ -183,21 +179,21 @@ class Walk {
 
   // Differentiates what the op means instead of how it is computed. Fresh aliases of the inputs, one for each argument,
   // count an input that stands twice, or that depends on another, once for each place.
-  TensorList differentiate_reference(const Node& node, const Visit& visit, const std::vector<bool>& needed) {
+  TensorList differentiate_reference(const Node& node, const Visit& visit) {
     require(!node.kept_inputs.empty(),
             "grad: a differentiable gradient through {} needs its inputs; open a HigherOrder guard before the forward "
             "pass",
             node.op);
     const RecordingIs on(true);
     TensorList aliases, targets;
-    for (size_t i = 0; i < needed.size(); ++i) {
+    for (size_t i = 0; i < needed_.size(); ++i) {
       aliases.push_back(node.kept_inputs[i].requires_grad() ? alias(node.kept_inputs[i]) : node.kept_inputs[i]);
-      if (needed[i]) targets.push_back(aliases[i]);
+      if (needed_[i]) targets.push_back(aliases[i]);
     }
     TensorList gradients = grad(node.reference(aliases), targets, {.seeds = visit.gradients, .differentiable = true});
-    TensorList result(needed.size());
-    for (size_t i = 0, next = 0; i < needed.size(); ++i) {
-      if (needed[i]) result[i] = std::move(gradients[next++]);
+    TensorList result(needed_.size());
+    for (size_t i = 0, next = 0; i < needed_.size(); ++i) {
+      if (needed_[i]) result[i] = std::move(gradients[next++]);
     }
     return result;
   }
@@ -205,16 +201,25 @@ class Walk {
   const GradOptions& options_;
   TensorList results_;
   std::vector<bool> delivered_;
-  std::vector<NodePointer> nodes_;  // newest first
-  std::vector<Visit> visits_;       // beside nodes_
-  std::unordered_map<const Node*, size_t> index_;
+  Ancestry graph_;
+  std::vector<Visit> visits_;  // beside the nodes of the graph
+
+  // Of the node at hand: members so that their memory is used again.
+  std::vector<bool> needed_;   // which inputs want a gradient
+  std::vector<Tensor*> sums_;  // for Backward
+  TensorList outputs_;         // for Backward
 };
 
 }  // namespace
 
-TensorList grad(const TensorList& ys, const TensorList& targets, const GradOptions& options) {
+TensorList grad_until(const TensorList& ys, const TensorList& targets, const TensorList& until,
+                      const GradOptions& options) {
   const RecordingIs mode(options.differentiable);
-  return Walk(ys, targets, options).run(targets);
+  return Walk(ys, targets, until, options).run(targets);
+}
+
+TensorList grad(const TensorList& ys, const TensorList& targets, const GradOptions& options) {
+  return grad_until(ys, targets, {}, options);
 }
 
 TensorList grad(const Tensor& y, const TensorList& targets, const GradOptions& options) {

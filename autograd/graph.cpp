@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <unordered_set>
+#include <queue>
 
 #include "autograd/node.h"
 #include "autograd/ops.h"
@@ -39,6 +39,8 @@ std::vector<uint64_t> versions_of(const TensorList& tensors) {
   return versions;
 }
 
+bool newer(const NodePointer& a, const NodePointer& b) { return a->id > b->id; }
+
 }  // namespace
 
 Node::~Node() { --live; }
@@ -59,9 +61,9 @@ NodePointer make_node() {
   return node;
 }
 
-NodePointer leaf_node(const Tensor& x) {
+NodePointer leaf_node(const Tensor& x, const std::string& name) {
   NodePointer node = make_node();
-  node->outputs = {{x.shape(), x.dtype(), x.body().buffer}};
+  node->outputs = {{x.shape(), x.dtype(), x.body().buffer, name}};
   return node;
 }
 
@@ -69,7 +71,7 @@ Tensor output_tensor(const NodePointer& node, int output) {
   const Node::Output& meta = node->outputs[static_cast<size_t>(output)];
   if (meta.kept == nullptr) return {};
   return Tensor(std::make_shared<Tensor::Body>(
-      Tensor::Body{meta.shape, meta.shape.size(), meta.dtype, meta.kept, node, output, {}}));
+      Tensor::Body{meta.shape, meta.shape.size(), meta.dtype, meta.kept, node, output, meta.name}));
 }
 
 TensorList record_all(Recording recording) {
@@ -86,7 +88,7 @@ TensorList record_all(Recording recording) {
   }
   node->outputs.reserve(recording.outputs.size());
   for (const Tensor& y : recording.outputs) {
-    node->outputs.push_back({y.shape(), y.dtype(), recording.keeps_output ? y.body().buffer : nullptr});
+    node->outputs.push_back({y.shape(), y.dtype(), recording.keeps_output ? y.body().buffer : nullptr, {}});
     y.body().node = node;
     y.body().output = static_cast<int>(node->outputs.size()) - 1;
   }
@@ -105,26 +107,48 @@ TensorList record_all(Recording recording) {
 
 Tensor record(Recording recording) { return std::move(record_all(std::move(recording)).front()); }
 
-std::vector<NodePointer> reachable(const TensorList& ys, int64_t oldest) {
-  std::vector<NodePointer> found;
-  std::unordered_set<const Node*> seen;
-  const auto visit = [&](const NodePointer& node) {
-    if (node != nullptr && node->id >= oldest && seen.insert(node.get()).second) found.push_back(node);
+size_t Ancestry::find(const NodePointer& node) const {
+  if (node == nullptr) return nowhere;
+  const auto found = std::lower_bound(nodes.begin(), nodes.end(), node, newer);
+  return found != nodes.end() && *found == node ? static_cast<size_t>(found - nodes.begin()) : nowhere;
+}
+
+// A node is taken when all that is newer has been: then no edge into it is missing, and those that there are come out
+// of the queue one after the other. So the nodes come in order, each once, without a table of those that were seen.
+Ancestry ancestry(const TensorList& ys, int64_t oldest, const TensorList& until) {
+  struct Edge {
+    const NodePointer* node;  // in a tensor or an older entry of the graph, which stay where they are
+    size_t edge;              // its place in `edges`; nowhere: from a tensor of ys
   };
-  for (const Tensor& y : ys) visit(y.body().node);
-  for (size_t i = 0; i < found.size(); ++i) {
-    const Node& node = *found[i];  // stays in place though `found` grows: a node is not in the vector itself
-    for (const Node::Input& input : node.inputs) visit(input.node);
+  const auto later = [](const Edge& a, const Edge& b) { return newer(*b.node, *a.node); };
+  std::priority_queue<Edge, std::vector<Edge>, decltype(later)> waiting(later);
+  Ancestry result;
+  const auto visit = [&](const NodePointer& node, size_t edge) {
+    if (node != nullptr && node->id >= oldest) waiting.push({&node, edge});
+  };
+  for (const Tensor& y : ys) visit(y.body().node, Ancestry::nowhere);
+  while (!waiting.empty()) {
+    const auto [node, edge] = waiting.top();
+    waiting.pop();
+    if (result.nodes.empty() || result.nodes.back() != *node) {
+      result.nodes.push_back(*node);
+      result.first_edge.push_back(result.edges.size());
+      const bool is_end =
+          std::any_of(until.begin(), until.end(), [&](const Tensor& x) { return x.body().node == *node; });
+      for (const Node::Input& input : (*node)->inputs) {
+        if (!is_end) visit(input.node, result.edges.size());
+        result.edges.push_back(Ancestry::nowhere);
+      }
+    }
+    if (edge != Ancestry::nowhere) result.edges[edge] = result.nodes.size() - 1;
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a->id > b->id; });
-  return found;
+  return result;
 }
 
 std::vector<bool> depends_on(const Tensor& y, const TensorList& targets) {
-  std::unordered_set<const Node*> seen;
-  for (const NodePointer& node : reachable({y})) seen.insert(node.get());
+  const Ancestry graph = ancestry({y});
   std::vector<bool> result;
-  for (const Tensor& target : targets) result.push_back(seen.contains(target.body().node.get()));
+  for (const Tensor& target : targets) result.push_back(graph.find(target.body().node) != Ancestry::nowhere);
   return result;
 }
 
@@ -148,7 +172,7 @@ Tensor recompute(const std::function<Tensor(const TensorList&)>& function, const
   TensorList cut, all = inputs;
   for (const Tensor& x : inputs) cut.push_back(x.requires_grad() ? leaf(detach(x)) : x);
   Tensor y = function(cut);
-  for (const NodePointer& node : reachable({y})) {
+  for (const NodePointer& node : ancestry({y}).nodes) {
     const bool is_input = std::any_of(cut.begin(), cut.end(), [&](const Tensor& x) { return x.body().node == node; });
     if (node->inputs.empty() && !is_input) all.push_back(output_tensor(node, 0));
   }
@@ -159,13 +183,15 @@ Tensor recompute(const std::function<Tensor(const TensorList&)>& function, const
     const auto run = [&] {
       TensorList again;
       for (size_t i = 0; i < count; ++i) again.push_back(alias(backward.saved[i]));
+      const TensorList aliases = again;
       const Tensor result = function(again);
       again.insert(again.end(), backward.saved.begin() + static_cast<std::ptrdiff_t>(count), backward.saved.end());
       TensorList targets;
       for (size_t i = 0; i < again.size(); ++i) {
         if (backward.needs(i)) targets.push_back(again[i]);
       }
-      return grad(result, targets, {.seeds = {backward.dy()}, .differentiable = differentiable});
+      // The inputs may have been made from a leaf that the function reaches too: that path is not this function's.
+      return grad_until({result}, targets, aliases, {.seeds = {backward.dy()}, .differentiable = differentiable});
     };
     TensorList gradients;
     if (differentiable) {

@@ -98,7 +98,7 @@ Tensor recompute(const std::function<Tensor(const TensorList&)>& function, const
 // ---- for the engine, messages and audits ----
 bool is_leaf(const Tensor& x);
 const char* op_of(const Tensor& x);  // "leaf", "constant", or the op that made it
-NodePointer leaf_node(const Tensor& x);
+NodePointer leaf_node(const Tensor& x, const std::string& name);
 int64_t live_nodes();  // how many nodes exist: tests see that graphs go away
 
 }  // namespace transformlet

@@ -60,8 +60,9 @@ Tensor detach(const Tensor& x) {
 
 Tensor leaf(const Tensor& x, std::string name) {
   const Tensor::Body& body = x.body();
+  NodePointer node = leaf_node(x, name);
   return Tensor(std::make_shared<Tensor::Body>(
-      Tensor::Body{body.shape, body.size, body.dtype, body.buffer, leaf_node(x), 0, std::move(name)}));
+      Tensor::Body{body.shape, body.size, body.dtype, body.buffer, std::move(node), 0, std::move(name)}));
 }
 
 Tensor with_shape(const Tensor& x, const Shape& shape) {

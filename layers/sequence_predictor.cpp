@@ -19,30 +19,38 @@ auto call(const Layer& layer) {
   };
 }
 
+// What the function makes, or nothing.
+template <class Function>
+auto only_if(bool condition, const Function& make) {
+  return condition ? std::optional(make()) : std::nullopt;
+}
+
+Tensor make_position_table(const Scope& scope, const SequencePredictorOptions& options, int64_t length) {
+  const int64_t d_model = options.encoder.d_model;
+  if (options.position == Position::learned) return Embedding(scope, length, d_model, normal(0.02)).weight;
+  if (options.position == Position::none || scope.is_dry()) return {};
+  return sinusoidal_positions(length, d_model, scope.dtype());
+}
+
 }  // namespace
 
 SequencePredictor::SequencePredictor(const Scope& scope, const SequencePredictorOptions& given,
                                      const ModelSizes& given_sizes)
     : options(given),
       sizes(given_sizes),
+      input_dropout(scope / "input" / "dropout", options.input_dropout),
+      input_projection(
+          only_if(options.input == Input::one_hot,
+                  [&] { return Linear(scope / "input" / "projection", sizes.vocab_size, options.encoder.d_model); })),
+      embedding(
+          only_if(options.input == Input::embedding,
+                  [&] { return Embedding(scope / "input" / "embedding", sizes.vocab_size, options.encoder.d_model); })),
+      position_table(make_position_table(scope / "input" / "positions", options, sizes.max_length)),
       encoder(scope / "encoder", options.encoder),
       head_hidden(scope / "head" / "hidden", options.encoder.d_model, options.encoder.d_model),
       head_norm(scope / "head" / "norm", options.encoder.d_model),
       head_dropout(scope / "head" / "dropout", options.encoder.dropout),
-      head_out(scope / "head" / "out", options.encoder.d_model, sizes.classes) {
-  const int64_t d_model = options.encoder.d_model;
-  input_dropout.emplace(scope / "input" / "dropout", options.input_dropout);
-  if (options.input == Input::one_hot) {
-    input_projection.emplace(scope / "input" / "projection", sizes.vocab_size, d_model);
-  } else {
-    embedding.emplace(scope / "input" / "embedding", sizes.vocab_size, d_model);
-  }
-  if (options.position == Position::sinusoidal) {
-    if (!scope.is_dry()) position_table = sinusoidal_positions(sizes.max_length, d_model, scope.dtype());
-  } else if (options.position == Position::learned) {
-    position_table = Embedding(scope / "input" / "positions", sizes.max_length, d_model, normal(0.02)).weight;
-  }
-}
+      head_out(scope / "head" / "out", options.encoder.d_model, sizes.classes) {}
 
 Tensor SequencePredictor::embed(const Tokens& ids, const Pass& pass) const {
   require(ids.shape().rank() == 2, "the model takes ids of shape (batch, length), not {}", ids.shape());
@@ -52,9 +60,9 @@ Tensor SequencePredictor::embed(const Tokens& ids, const Pass& pass) const {
   Tensor x;
   if (input_projection) {
     const Tensor symbols = one_hot(ids, sizes.vocab_size, input_projection->weight.dtype());
-    x = (*input_projection)((*input_dropout)(symbols, pass));
+    x = (*input_projection)(input_dropout(symbols, pass));
   } else {
-    x = (*input_dropout)((*embedding)(ids), pass);
+    x = input_dropout((*embedding)(ids), pass);
   }
   if (!position_table.defined()) return x;
   return x + (length == sizes.max_length ? position_table : slice(position_table, 0, 0, length));

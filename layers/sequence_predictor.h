@@ -28,10 +28,10 @@ struct SequencePredictor : Model {
 
   SequencePredictorOptions options;
   ModelSizes sizes;
-  std::optional<Dropout> input_dropout;
-  std::optional<Linear> input_projection;
+  Dropout input_dropout;
+  std::optional<Linear> input_projection;  // one of these two
   std::optional<Embedding> embedding;
-  Tensor position_table;  // (max_length, d_model), or undefined
+  Tensor position_table;  // (max_length, d_model); undefined: positions are not told
   Encoder encoder;
   Linear head_hidden;  // the head: Linear, LayerNorm, ReLU, Dropout, Linear
   LayerNorm head_norm;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <iostream>
 
-#include "autograd/graph.h"
 #include "optim/clip.h"
 #include "train/checkpoint.h"
 #include "train/restore.h"
@@ -32,7 +31,7 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
     : config_(config),
       experiment_(experiment),
       run_(run),
-      order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size),
+      training_step_(config, experiment),
       progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps) {
   if (resumed != nullptr) {
     restore_weights(*resumed, experiment_.parameters);
@@ -70,26 +69,15 @@ int Trainer::train() {
 
 void Trainer::step() {
   const auto start = std::chrono::steady_clock::now();
-  const Batch batch = experiment_.task.batch(Split::train, order_.examples(steps_done_));
-  const Pass pass = Pass::training(config_.seed_value(), steps_done_);
-  const Tensor logits = (*experiment_.model)(batch.inputs, batch.mask, pass);
-  const Tensor loss = cross_entropy(logits, batch.targets) / static_cast<double>(counted_targets(batch.targets));
-  TensorList gradients = grad(loss, experiment_.parameters.tensors());
-
-  train_loss_ = loss.item();
-  gradient_norm_ = global_norm(gradients);
-  if (!std::isfinite(train_loss_) || !std::isfinite(gradient_norm_)) {
+  newest_ = training_step_(steps_done_);
+  if (newest_.diverged()) {
     fail_diverged(fmt::format("at step {} the loss is {} and the gradient's norm {}", steps_done_ + 1,
-                              number(train_loss_), number(gradient_norm_)));
+                              number(newest_.loss), number(newest_.gradient_norm)));
   }
-  const OptimizerKeys& keys = optimizer_keys(config_.optimizer);
-  learning_rate_ = learning_rate(config_.schedule, steps_done_, config_.train.max_steps, keys.learning_rate);
-  if (keys.clip_value) gradients = clip_by_value(gradients, *keys.clip_value);
-  experiment_.optimizer->step(gradients, learning_rate_, clip_scale(gradient_norm_, keys.clip_norm));
   ++steps_done_;
 
   val_loss_.reset();
-  tokens_ += batch.inputs.size();
+  tokens_ += newest_.tokens;
   ++timed_steps_;
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -99,9 +87,10 @@ void Trainer::measure() {
   const bool evaluates = config_.task->size(Split::validation) > 0 &&
                          (is_last || (config_.evaluate.every > 0 && steps_done_ % config_.evaluate.every == 0));
   if (!is_last && !evaluates && steps_done_ % config_.train.log_every != 0) return;
-  JsonFields line = {{"train/loss", train_loss_}, {"optim/lr", learning_rate_}, {"grad/norm", gradient_norm_}};
+  JsonFields line = {
+      {"train/loss", newest_.loss}, {"optim/lr", newest_.learning_rate}, {"grad/norm", newest_.gradient_norm}};
   const double tokens_per_second = static_cast<double>(tokens_) / seconds_;
-  progress_.step(steps_done_, train_loss_, learning_rate_, tokens_per_second);
+  progress_.step(steps_done_, newest_.loss, newest_.learning_rate, tokens_per_second);
   if (evaluates) {
     const Score score = finite_score(Split::validation);
     val_loss_ = score.loss();

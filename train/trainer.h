@@ -3,10 +3,10 @@
 
 #include "train/checkpoint.h"
 #include "train/evaluation.h"
-#include "train/experiment.h"
 #include "train/metrics.h"
 #include "train/progress.h"
 #include "train/run_folder.h"
+#include "train/training_step.h"
 
 namespace transformlet {
 
@@ -39,15 +39,14 @@ class Trainer {
   const ExperimentConfig& config_;
   Experiment& experiment_;
   RunFolder& run_;
-  DataOrder order_;
+  TrainingStep training_step_;
   std::optional<MetricsWriter> metrics_;
   Progress progress_;
   int64_t steps_done_ = 0;
   std::optional<double> val_loss_;  // at steps_done_
   std::optional<int64_t> saved_;    // the step of the newest checkpoint
 
-  // Of the newest step, for its line.
-  double train_loss_ = 0, gradient_norm_ = 0, learning_rate_ = 0;
+  StepResult newest_;
   // Since the last line.
   double seconds_ = 0;
   int64_t tokens_ = 0, timed_steps_ = 0;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "autograd/kernels/parallel.h"
 
@@ -126,17 +127,33 @@ void map(const Broadcast<2>& plan, const T* a, const T* b, T* y, const Function&
   });
 }
 
+// Calls function with a step of 0 or 1 as a constant of the type: a loop over known steps is vectorised.
+template <class Function>
+void with_step(int64_t step, const Function& function) {
+  if (step == 0) return function(std::integral_constant<int64_t, 0>());
+  function(std::integral_constant<int64_t, 1>());
+}
+
 // y = condition != 0 ? a : b, broadcast
 template <class T>
 void select(const Broadcast<3>& plan, const T* condition, const T* a, const T* b, T* y) {
-  const int64_t steps[] = {plan.inner_step(0), plan.inner_step(1), plan.inner_step(2)}, inner = plan.inner();
-  for_broadcast(plan, [&](int64_t row, int64_t begin, int64_t end) {
-    const T* const c = condition + plan.offset(0, row);
-    const T* const p = a + plan.offset(1, row);
-    const T* const q = b + plan.offset(2, row);
-    for (int64_t i = begin; i < end; ++i) {
-      y[row * inner + i] = c[i * steps[0]] != T(0) ? p[i * steps[1]] : q[i * steps[2]];
-    }
+  const int64_t inner = plan.inner();
+  with_step(plan.inner_step(0), [&](auto c_step) {
+    with_step(plan.inner_step(1), [&](auto a_step) {
+      with_step(plan.inner_step(2), [&](auto b_step) {
+        for_broadcast(plan, [&](int64_t row, int64_t begin, int64_t end) {
+          const T* const c = condition + plan.offset(0, row);
+          const T* const p = a + plan.offset(1, row);
+          const T* const q = b + plan.offset(2, row);
+          T* const out = y + row * inner;
+#pragma omp simd
+          for (int64_t i = begin; i < end; ++i) {
+            const T of_a = p[i * a_step], of_b = q[i * b_step];  // both are read: a branch would not be vectorised
+            out[i] = c[i * c_step] != T(0) ? of_a : of_b;
+          }
+        });
+      });
+    });
   });
 }
 

@@ -26,14 +26,14 @@ T largest(int64_t n, const T* x) {
   return result;
 }
 
-// The logarithm of the sum of exp(x): the largest is taken out, so nothing overflows.
+// The logarithm of the sum of exp(x - peak), where peak is the largest, so nothing overflows. It stays apart from the
+// peak: their sum would be rounded to the peak's last digit, and probabilities to as many digits fewer.
 template <class T>
-T log_sum_exp(int64_t n, const T* x) {
-  const T peak = largest(n, x);
+T log_sum_exp(int64_t n, const T* x, T peak) {
   T total = 0;
 #pragma omp simd reduction(+ : total)
   for (int64_t i = 0; i < n; ++i) total += std::exp(x[i] - peak);
-  return peak + std::log(total);
+  return std::log(total);
 }
 
 }  // namespace
@@ -71,9 +71,10 @@ void log_softmax(int64_t rows, int64_t columns, const T* x, T* y) {
   for_each_row(rows, columns, [=](int64_t row) {
     const T* const from = x + row * columns;
     T* const to = y + row * columns;
-    const T shift = log_sum_exp(columns, from);
+    const T peak = largest(columns, from);
+    const T log_total = log_sum_exp(columns, from, peak);
 #pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) to[i] = from[i] - shift;
+    for (int64_t i = 0; i < columns; ++i) to[i] = (from[i] - peak) - log_total;
   });
 }
 
@@ -93,29 +94,30 @@ void log_softmax_backward(int64_t rows, int64_t columns, const T* dy, const T* y
 
 template <class T>
 void cross_entropy(int64_t rows, int64_t columns, const T* logits, const int32_t* targets, int32_t ignored, T smoothing,
-                   T* losses, T* log_normaliser) {
+                   T* losses, T* log_totals) {
   for_each_row(rows, columns, [=](int64_t row) {
     const T* const x = logits + row * columns;
     if (targets[row] == ignored) {
-      losses[row] = log_normaliser[row] = T(0);
+      losses[row] = log_totals[row] = T(0);
       return;
     }
-    const T shift = log_sum_exp(columns, x);
-    T loss = (T(1) - smoothing) * (shift - x[targets[row]]);
+    const T peak = largest(columns, x);
+    const T log_total = log_sum_exp(columns, x, peak);
+    T loss = (T(1) - smoothing) * (log_total - (x[targets[row]] - peak));
     if (smoothing != T(0)) {
       T total = 0;
 #pragma omp simd reduction(+ : total)
-      for (int64_t i = 0; i < columns; ++i) total += shift - x[i];
+      for (int64_t i = 0; i < columns; ++i) total += log_total - (x[i] - peak);
       loss += smoothing / static_cast<T>(columns) * total;
     }
     losses[row] = loss;
-    log_normaliser[row] = shift;
+    log_totals[row] = log_total;
   });
 }
 
 template <class T>
 void cross_entropy_backward(int64_t rows, int64_t columns, const T* logits, const int32_t* targets, int32_t ignored,
-                            T smoothing, const T* log_normaliser, T dloss, T* dlogits) {
+                            T smoothing, const T* log_totals, T dloss, T* dlogits) {
   const T spread = smoothing / static_cast<T>(columns);
   for_each_row(rows, columns, [=](int64_t row) {
     const T* const x = logits + row * columns;
@@ -124,8 +126,9 @@ void cross_entropy_backward(int64_t rows, int64_t columns, const T* logits, cons
       std::fill_n(to, columns, T(0));
       return;
     }
+    const T peak = largest(columns, x);
 #pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) to[i] = dloss * (std::exp(x[i] - log_normaliser[row]) - spread);
+    for (int64_t i = 0; i < columns; ++i) to[i] = dloss * (std::exp((x[i] - peak) - log_totals[row]) - spread);
     to[targets[row]] -= dloss * (T(1) - smoothing);
   });
 }

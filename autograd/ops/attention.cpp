@@ -108,17 +108,25 @@ void check_operands(const char* op, const Tensor& q, const Tensor& k, const Tens
   require(k.dim(-2) == v.dim(-2), "{}: key {} and value {} differ in length", op, k, v);
 }
 
-// (a, b) products in which pairs outside the mask are selected away: slow, but 0 * NaN never happens.
+// Products in which pairs outside the mask are selected away on both sides: slow, but 0 * NaN happens neither here nor
+// in the derivative, where each side is multiplied by a gradient of 0.
+Tensor selected_product(const Tensor& a, const Tensor& b, const Tensor& allowed) {
+  const Tensor pairs = reshape(allowed, allowed.shape().appended(1)), zero = scalar(0, a.dtype());
+  return where(pairs, a, zero) * where(pairs, b, zero);
+}
+
 Tensor selected_scores(const Tensor& q, const Tensor& k, const Tensor& allowed) {
-  const Shape qs = q.shape(), ks = k.shape(), ms = allowed.shape();
-  const Tensor products = reshape(q, {qs[0], qs[1], qs[2], 1, qs[3]}) * reshape(k, {ks[0], ks[1], 1, ks[2], ks[3]});
-  return sum(where(reshape(allowed, ms.appended(1)), products, scalar(0, q.dtype())), {-1});
+  const Shape qs = q.shape(), ks = k.shape();
+  return sum(selected_product(reshape(q, {qs[0], qs[1], qs[2], 1, qs[3]}), reshape(k, {ks[0], ks[1], 1, ks[2], ks[3]}),
+                              allowed),
+             {-1});
 }
 
 Tensor selected_values(const Tensor& weights, const Tensor& v, const Tensor& allowed) {
-  const Shape ws = weights.shape(), vs = v.shape();
-  const Tensor products = reshape(weights, ws.appended(1)) * reshape(v, {vs[0], vs[1], 1, vs[2], vs[3]});
-  return sum(where(reshape(allowed, allowed.shape().appended(1)), products, scalar(0, v.dtype())), {-2});
+  const Shape vs = v.shape();
+  return sum(selected_product(reshape(weights, weights.shape().appended(1)),
+                              reshape(v, {vs[0], vs[1], 1, vs[2], vs[3]}), allowed),
+             {-2});
 }
 
 bool finite(const Tensor& x) {
@@ -156,7 +164,9 @@ AttentionResult attention_with_weights(const Tensor& q, const Tensor& k, const T
   Tensor weights = exponentials / where(active, sum(exponentials, {-1}, true), one);
   if (replace) weights = replace(weights);
   const Tensor kept = dropout(weights, options.dropout, options.dropout_key);
-  const Tensor values = select ? selected_values(kept, value, allowed) : matmul(kept, value);
+  Tensor values = select ? selected_values(kept, value, allowed) : matmul(kept, value);
+  // Selected, though they are zeros already: whatever comes back for rows that see nothing goes no further.
+  if (masked) values = where(active, values, zero);
   return {reshape(values, q.shape().with(-1, value_size)), reshape(weights, q.shape().with(-1, keys))};
 }
 

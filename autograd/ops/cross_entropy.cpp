@@ -34,10 +34,10 @@ Tensor cross_entropy(const Tensor& logits, const Tokens& targets, const CrossEnt
             "cross_entropy: target {} at position {} is outside 0 ... {}", targets[row], row, classes - 1);
   }
   Tensor loss = empty({}, logits.dtype());
-  Tensor losses = empty({rows}, logits.dtype()), log_normaliser = empty({rows}, logits.dtype());
+  Tensor losses = empty({rows}, logits.dtype()), log_totals = empty({rows}, logits.dtype());
   with_dtype(logits.dtype(), [&]<class T>() {
     kernels::cross_entropy(rows, classes, logits.data<T>(), targets.data(), options.ignored,
-                           static_cast<T>(options.label_smoothing), losses.data<T>(), log_normaliser.data<T>());
+                           static_cast<T>(options.label_smoothing), losses.data<T>(), log_totals.data<T>());
     kernels::sum_middle(1, rows, 1, losses.data<T>(), loss.data<T>());
   });
   auto vjp = [=](const Backward& backward) -> TensorList {
@@ -63,7 +63,7 @@ Tensor cross_entropy(const Tensor& logits, const Tokens& targets, const CrossEnt
                  .outputs = {loss},
                  .vjp = vjp,
                  .reference = reference,
-                 .saves = {logits, log_normaliser}});
+                 .saves = {logits, log_totals}});
 }
 
 int64_t counted_targets(const Tokens& targets, const CrossEntropyOptions& options) {

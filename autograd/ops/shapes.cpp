@@ -195,6 +195,18 @@ const OpSamples permute_samples(
             return permute(in[0], {0, 2, 1, 3});
           }},
      {.name = "transpose", .inputs = {{3, 4}}, .call = [](const TensorList& in) { return transpose(in[0], 0, 1); }},
+     {.name = "cycle",  // its inverse is another permutation, and not of the same shape
+      .inputs = {{2, 3, 4}},
+      .call =
+          [](const TensorList& in) {
+            return permute(in[0], {1, 2, 0});
+          }},
+     {.name = "cycle_of_equal_axes",
+      .inputs = {{3, 3, 3}},
+      .call =
+          [](const TensorList& in) {
+            return permute(in[0], {1, 2, 0});
+          }},
      {.name = "scalar", .inputs = {{}}, .call = [](const TensorList& in) { return permute(in[0], {}); }},
      {.name = "bad_axes",
       .inputs = {{3, 4}},

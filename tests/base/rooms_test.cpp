@@ -37,6 +37,7 @@ const std::map<std::string, Names> rooms_that_know = {
     {"cblas.h", {"autograd/kernels", "train"}},
     {"yaml-cpp", {"train"}},
     {"CLI", {"train"}},
+    {"gnu", {"train"}},
     {"nlohmann", {"train"}},
 };
 
