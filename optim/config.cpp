@@ -9,7 +9,8 @@ void OptimizerKeys::describe_decay_and_clipping(Fields& field) {
         greater_than(0));
   field("clip_value", clip_value, "largest absolute value of a gradient's element; beyond it, it is cut off",
         greater_than(0));
-  field.check([&] { return !clip_norm || !clip_value; }, {"clip_value", "clip_norm"}, "cannot be combined with clip_norm");
+  field.check([&] { return !clip_norm || !clip_value; }, {"clip_value", "clip_norm"},
+              "cannot be combined with clip_norm");
 }
 
 void SgdConfig::describe(Fields& field) {
