@@ -72,10 +72,12 @@ TEST_F(Usage, WrongRunsToTrain) {
   refuses({"train", "--resume", "."}, ".: it is not the folder of a run: it has no config.yaml");
   refuses({"train", "--resume", "run", "train.max_steps=2"},
           "run: the newest checkpoint is at step 3, past train.max_steps = 2");
-  const Outcome other_shape = run({"train", "--resume", "run", "model.d_model=32", "train.max_steps=9"});
-  EXPECT_EQ(other_shape.status, 1);
-  EXPECT_TRUE(other_shape.err.starts_with("error: the stored tensors do not fit: ")) << other_shape.err;
-  EXPECT_EQ(lines_of(other_shape.err).size(), 1u);
+  for (const std::string override : {"model.d_model=32", "task.name=sort", "seed=8"}) {
+    refuses({"train", "--resume", "run", override, "train.max_steps=9"},
+            "train: '" + override +
+                "' would make another experiment of the run; seed, task and model can't change on --resume: start a "
+                "new run");
+  }
   EXPECT_EQ(bits_of(folder.path / "run"), before);
   EXPECT_EQ(bytes_of_file(folder.path / "run" / "config.yaml").find("d_model: 32"), std::string::npos);
 }

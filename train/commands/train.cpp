@@ -31,7 +31,24 @@ int start(const TrainArguments& arguments) {
   return status;
 }
 
+// A run goes on with its own data, weights and model. How long, and how the weights are moved, may change: a run that
+// has diverged may need a smaller learning rate.
+void require_same_experiment(const std::vector<std::string>& overrides) {
+  for (const std::string& override : overrides) {
+    for (const char* const part : {"seed", "task", "model"}) {
+      if (override.starts_with(part) && override.find_first_of(".=") == std::string_view(part).size()) {
+        throw UsageError(
+            fmt::format("train: '{}' would make another experiment of the run; seed, task and model can't change on "
+                        "--resume: start a new "
+                        "run",
+                        override));
+      }
+    }
+  }
+}
+
 int resume(const TrainArguments& arguments) {
+  require_same_experiment(arguments.overrides);
   RunFolder run = RunFolder::open(arguments.resume);
   ExperimentConfig config = read_config_file<ExperimentConfig>(run.config_path(), arguments.overrides);
   const int threads = set_threads(config.train.threads);
@@ -46,7 +63,9 @@ int resume(const TrainArguments& arguments) {
   Experiment experiment(config);
   Trainer trainer(config, experiment, run, checkpoint);
   if (!arguments.overrides.empty()) run.write_config(write_config(config));
-  run.log_event("resumed", {{"step", step}, {"threads", threads}});
+  run.log_event(
+      "resumed",
+      {{"step", step}, {"threads", threads}, {"overrides", fmt::format("{}", fmt::join(arguments.overrides, " "))}});
   std::cerr << fmt::format("{} {} after step {}\n",
                            step == config.train.max_steps ? "nothing left to do for" : "resuming", run.path().string(),
                            step);
