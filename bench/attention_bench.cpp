@@ -50,8 +50,8 @@ void attention_forward(benchmark::State& state) {
   Tensor y = empty_like(x.q), normaliser = empty({x.samples, x.heads, x.length}, DType::float32);
   const auto op = [&] { benchmark::DoNotOptimize(scaled_dot_product_attention(x.q, x.k, x.v)); };
   const auto kernel = [&] {
-    kernels::attention(x.problem(), x.q.data<float>(), x.k.data<float>(), x.v.data<float>(), y.data<float>(),
-                       normaliser.data<float>());
+    kernels::attention<float>().forward(x.problem(), x.q.data<float>(), x.k.data<float>(), x.v.data<float>(),
+                                        y.data<float>(), normaliser.data<float>());
   };
   report(state, time_side_by_side(state, op, kernel));
 }
@@ -66,10 +66,10 @@ void attention_forward_backward(benchmark::State& state) {
   const auto kernel = [&] {
     const kernels::AttentionProblem problem = x.problem();
     const float *q = x.q.data<float>(), *k = x.k.data<float>(), *v = x.v.data<float>();
-    kernels::attention(problem, q, k, v, y.data<float>(), normaliser.data<float>());
-    kernels::attention_backward(problem, q, k, v, std::as_const(y).data<float>(),
-                                std::as_const(normaliser).data<float>(), x.dy.data<float>(), dq.data<float>(),
-                                dk.data<float>(), dv.data<float>());
+    kernels::attention<float>().forward(problem, q, k, v, y.data<float>(), normaliser.data<float>());
+    kernels::attention<float>().backward(problem, q, k, v, std::as_const(y).data<float>(),
+                                         std::as_const(normaliser).data<float>(), x.dy.data<float>(), dq.data<float>(),
+                                         dk.data<float>(), dv.data<float>());
   };
   report(state, time_side_by_side(state, op, kernel));
 }

@@ -22,15 +22,15 @@ Tensor values(const Shape& shape) {
 // ---- products ----
 
 void multiply_matrices(const Tensor& a, const Tensor& b, Tensor& c) {
-  kernels::matmul<float>({.m = a.dim(0),
-                          .n = b.dim(1),
-                          .k = a.dim(1),
-                          .a = a.data<float>(),
-                          .lda = a.dim(1),
-                          .b = b.data<float>(),
-                          .ldb = b.dim(1),
-                          .c = c.data<float>(),
-                          .ldc = b.dim(1)});
+  kernels::matmul<float>().product({.m = a.dim(0),
+                                    .n = b.dim(1),
+                                    .k = a.dim(1),
+                                    .a = a.data<float>(),
+                                    .lda = a.dim(1),
+                                    .b = b.data<float>(),
+                                    .ldb = b.dim(1),
+                                    .c = c.data<float>(),
+                                    .ldc = b.dim(1)});
 }
 
 void matmul_kernel(benchmark::State& state) {

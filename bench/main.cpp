@@ -1,7 +1,7 @@
 // transformlet_bench [--benchmark_filter=REGEX] [--benchmark_repetitions=N] ...: bench/README.md says how to read it.
 #include <benchmark/benchmark.h>
 
-#include "autograd/kernels/matmul.h"
+#include "autograd/kernels/blas.h"
 #include "train/threads.h"
 
 int main(int argc, char** argv) {

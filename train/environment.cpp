@@ -9,7 +9,7 @@
 #include <fstream>
 #include <nlohmann/json_fwd.hpp>  // for its version
 
-#include "autograd/kernels/matmul.h"
+#include "autograd/kernels/blas.h"
 #include "base/error.h"
 
 #include "train/threads.h"

@@ -10,7 +10,7 @@
 #include <iostream>
 #include <new>
 
-#include "autograd/kernels/matmul.h"
+#include "autograd/kernels/blas.h"
 #include "base/error.h"
 #include "train/commands/commands.h"
 

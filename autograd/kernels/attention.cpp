@@ -8,12 +8,19 @@
 
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/dropout.h"
-#include "autograd/kernels/matmul.h"
+#include "autograd/kernels/gemm.h"
 #include "autograd/kernels/parallel.h"
 #include "autograd/kernels/scratch.h"
+#include "autograd/kernels/vector_math.h"
 
 namespace transformlet::kernels {
 namespace {
+
+template <class T>
+void matmul_serial(const Product<T>& p) {
+  Scratch<T> scratch(gemm_scratch<T>(p.m, p.n, p.k));
+  gemm(p, scratch.data());
+}
 
 constexpr int64_t query_tile = 64, key_tile = 128;
 
@@ -111,9 +118,9 @@ void attend_query_tile(const AttentionProblem& p, int64_t sample, int64_t head, 
         total[r] += sum;
         continue;
       }
-      const T factor = std::exp(peak[r] - highest);
+      const T factor = vector_exp(peak[r] - highest);
       T sum = 0;
-      for (int64_t i = 0; i < tile.columns; ++i) sum += w[i] = std::exp(w[i] - highest);
+      for (int64_t i = 0; i < tile.columns; ++i) sum += w[i] = vector_exp(w[i] - highest);
       total[r] = total[r] * factor + sum;
       peak[r] = highest;
       if (p.dropout > 0) dropout.apply(sample, head * p.queries + query + row, key, tile.columns, w, w);
@@ -181,7 +188,7 @@ void attend_head_backward(const AttentionProblem& p, int64_t sample, int64_t hea
       scores_of(p, tile, q_tile, k_tile, weights);
       for (int64_t row = 0; row < rows; ++row) {
         T* const w = weights + row * tile.columns;
-        for (int64_t i = 0; i < tile.columns; ++i) w[i] = std::exp(w[i] - normalisers[row]);
+        for (int64_t i = 0; i < tile.columns; ++i) w[i] = vector_exp(w[i] - normalisers[row]);
       }
       tile.fill_outside(weights, T(0));
       if (p.dropout > 0) {
@@ -250,10 +257,8 @@ void attend_head_backward(const AttentionProblem& p, int64_t sample, int64_t hea
   }
 }
 
-}  // namespace
-
 template <class T>
-void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y, T* log_normaliser) {
+void forward(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y, T* log_normaliser) {
   const int64_t tiles = (p.queries + query_tile - 1) / query_tile;
   const int64_t cost = std::min(query_tile, p.queries) * p.keys * (p.key_size + p.value_size) / 8;
   for_rows(p.samples * p.heads * tiles, cost, [&](int64_t first, int64_t last) {
@@ -267,8 +272,8 @@ void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T*
 }
 
 template <class T>
-void attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v, const T* y,
-                        const T* log_normaliser, const T* dy, T* dq, T* dk, T* dv) {
+void backward(const AttentionProblem& p, const T* q, const T* k, const T* v, const T* y, const T* log_normaliser,
+              const T* dy, T* dq, T* dk, T* dv) {
   const int64_t cost = p.queries * p.keys * (p.key_size + p.value_size) / 4;
   for_rows(p.samples * p.heads, cost, [&](int64_t first, int64_t last) {
     Scratch<T> scratch(3 * query_tile * key_tile);
@@ -278,12 +283,12 @@ void attention_backward(const AttentionProblem& p, const T* q, const T* k, const
   });
 }
 
-#define INSTANTIATE(T)                                                                                        \
-  template void attention(const AttentionProblem&, const T*, const T*, const T*, T*, T*);                     \
-  template void attention_backward(const AttentionProblem&, const T*, const T*, const T*, const T*, const T*, \
-                                   const T*, T*, T*, T*);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+}  // namespace
+
+template <>
+const AttentionKernels<float> Levels<AttentionKernels<float>>::TRANSFORMLET_LEVEL = {forward<float>, backward<float>};
+template <>
+const AttentionKernels<double> Levels<AttentionKernels<double>>::TRANSFORMLET_LEVEL = {forward<double>,
+                                                                                       backward<double>};
 
 }  // namespace transformlet::kernels

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "autograd/kernels/level.h"
 #include "base/random.h"
 
 namespace transformlet::kernels {
@@ -36,14 +37,20 @@ struct AttentionProblem {
   int64_t first_sample = 0;
 };
 
-// y = softmax(scale * q k^T, masked) v; log_normaliser (samples, heads, queries) is kept for the derivative. A row that
-// may attend to nothing gives zeros. A row depends on no key and value that it may not attend to, NaN included.
 template <class T>
-void attention(const AttentionProblem& problem, const T* q, const T* k, const T* v, T* y, T* log_normaliser);
+struct AttentionKernels {
+  // y = softmax(scale * q k^T, masked) v; log_normaliser (samples, heads, queries) is kept for the derivative. A row
+  // that may attend to nothing gives zeros. A row depends on no key and value that it may not attend to, NaN included.
+  void (*forward)(const AttentionProblem& problem, const T* q, const T* k, const T* v, T* y, T* log_normaliser);
 
-// dq, dk and dv have the strides of q, k and v; dy has that of y.
+  // dq, dk and dv have the strides of q, k and v; dy has that of y.
+  void (*backward)(const AttentionProblem& problem, const T* q, const T* k, const T* v, const T* y,
+                   const T* log_normaliser, const T* dy, T* dq, T* dk, T* dv);
+};
+
 template <class T>
-void attention_backward(const AttentionProblem& problem, const T* q, const T* k, const T* v, const T* y,
-                        const T* log_normaliser, const T* dy, T* dq, T* dk, T* dv);
+const AttentionKernels<T>& attention() {
+  return best<AttentionKernels<T>>();
+}
 
 }  // namespace transformlet::kernels

@@ -4,8 +4,9 @@
 #include <algorithm>
 
 #include "autograd/kernels/attention.h"
+#include "autograd/kernels/level.h"
 
-namespace transformlet::kernels {
+namespace transformlet::kernels::TRANSFORMLET_LEVEL {
 
 struct Interval {
   int64_t begin, end;
@@ -76,4 +77,4 @@ struct Tile {
   }
 };
 
-}  // namespace transformlet::kernels
+}  // namespace transformlet::kernels::TRANSFORMLET_LEVEL

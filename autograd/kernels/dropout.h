@@ -4,10 +4,11 @@
 #include <array>
 #include <cstdint>
 
+#include "autograd/kernels/level.h"
 #include "autograd/kernels/parallel.h"
 #include "base/random.h"
 
-namespace transformlet::kernels {
+namespace transformlet::kernels::TRANSFORMLET_LEVEL {
 
 // The mask of an array (samples, rows, columns): element (s, r, c) is word c % 4 of philox(key; c / 4, r, s).
 class DropoutMask {
@@ -49,4 +50,4 @@ void dropout(int64_t samples, int64_t rows, int64_t columns, const T* x, const D
   });
 }
 
-}  // namespace transformlet::kernels
+}  // namespace transformlet::kernels::TRANSFORMLET_LEVEL

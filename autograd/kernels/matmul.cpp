@@ -1,41 +1,54 @@
 #include "autograd/kernels/matmul.h"
 
-#include <cblas.h>
 #include <omp.h>
 
 #include <algorithm>
 
+#include "autograd/kernels/blas.h"
+#include "autograd/kernels/gemm.h"
 #include "autograd/kernels/parallel.h"
-#include "base/error.h"
-
-// Only OpenBLAS has these; another CBLAS leaves them null.
-extern "C" {
-int openblas_get_parallel() __attribute__((weak));
-char* openblas_get_config() __attribute__((weak));
-}
+#include "autograd/kernels/scratch.h"
 
 namespace transformlet::kernels {
 namespace {
 
-// Up to this many multiplications OpenBLAS stays in one thread by itself (its interface/gemm.c: SMP_THRESHOLD_MIN *
-// GEMM_MULTITHREAD_THRESHOLD). Larger products are called inside a parallel region, where it does so too.
-constexpr int64_t serial_multiplications = 262144;
+// Up to this many multiplications (a few microseconds) a product stays in one thread.
+constexpr int64_t serial_multiplications = 524288;
 
-void call(const Product<float>& p) {
-  cblas_sgemm(CblasRowMajor, p.transpose_a ? CblasTrans : CblasNoTrans, p.transpose_b ? CblasTrans : CblasNoTrans,
-              static_cast<int>(p.m), static_cast<int>(p.n), static_cast<int>(p.k), p.alpha, p.a,
-              static_cast<int>(p.lda), p.b, static_cast<int>(p.ldb), p.beta, p.c, static_cast<int>(p.ldc));
-}
+int64_t ceiling(int64_t size, int64_t part) { return (size + part - 1) / part; }
 
-void call(const Product<double>& p) {
-  cblas_dgemm(CblasRowMajor, p.transpose_a ? CblasTrans : CblasNoTrans, p.transpose_b ? CblasTrans : CblasNoTrans,
-              static_cast<int>(p.m), static_cast<int>(p.n), static_cast<int>(p.k), p.alpha, p.a,
-              static_cast<int>(p.lda), p.b, static_cast<int>(p.ldb), p.beta, p.c, static_cast<int>(p.ldc));
+// How C is cut: into `row_parts` times `column_parts`.
+struct Grid {
+  int64_t height, width;  // of a part
+  int64_t row_parts, column_parts;
+  int64_t parts() const { return row_parts * column_parts; }
+};
+
+// About `wanted` parts, in whole tiles. Each part packs its own rows of A and columns of B, so of all grids the one
+// whose parts have the shortest sides is taken.
+Grid choose_grid(int64_t m, int64_t n, int64_t wanted, int64_t row_unit, int64_t column_unit) {
+  Grid best{m, n, 1, 1};
+  int64_t best_cost = -1;
+  for (int64_t rows = 1; rows <= wanted; ++rows) {
+    Grid grid;
+    grid.height = ceiling(ceiling(m, row_unit), rows) * row_unit;
+    grid.width = ceiling(ceiling(n, column_unit), wanted / rows) * column_unit;
+    grid.row_parts = ceiling(m, grid.height);
+    grid.column_parts = ceiling(n, grid.width);
+    // Idle threads cost more than packing: first the size of the largest part counts, in units, then its sides.
+    const int64_t work = ceiling(grid.parts(), wanted) * grid.height * grid.width;
+    const int64_t cost = work * 16 + (grid.height + grid.width) * 64;
+    if (best_cost < 0 || cost < best_cost) {
+      best = grid;
+      best_cost = cost;
+    }
+  }
+  return best;
 }
 
 // The part of a product that makes rows [row, row + m) and columns [column, column + n) of C.
 template <class T>
-Product<T> part(const Product<T>& whole, int64_t row, int64_t m, int64_t column, int64_t n) {
+Product<T> part_of(const Product<T>& whole, int64_t row, int64_t m, int64_t column, int64_t n) {
   Product<T> p = whole;
   p.m = m;
   p.n = n;
@@ -46,100 +59,55 @@ Product<T> part(const Product<T>& whole, int64_t row, int64_t m, int64_t column,
   return p;
 }
 
-// How many parts C is cut into along each side: about one for every four million multiplications, at least two, at most
-// sixteen, none narrower than 32.
-void choose_grid(int64_t m, int64_t n, int64_t k, int64_t& row_parts, int64_t& column_parts) {
-  row_parts = column_parts = 1;
-  const int64_t wanted = std::clamp<int64_t>(m * n * k / 4000000, 2, 16);
-  while (row_parts * column_parts < wanted) {
-    const int64_t height = m / row_parts, width = n / column_parts;
-    if (std::max(height, width) < 64) return;
-    ++(height >= width ? row_parts : column_parts);
+template <class T>
+void product(const Product<T>& p) {
+  if (p.m == 0 || p.n == 0) return;
+  if (blas_is_faster(p)) return blas_product(p);
+  const int64_t threads = omp_in_parallel() ? 1 : omp_get_max_threads();
+  if (threads == 1 || p.m * p.n * p.k <= serial_multiplications) {
+    Scratch<T> scratch(gemm_scratch<T>(p.m, p.n, p.k));
+    return gemm(p, scratch.data());
+  }
+  // Long products are cut into more parts than there are threads: one that is held up by other work does fewer.
+  const int64_t turns = std::clamp<int64_t>(p.m * p.n * p.k / threads / 16000000, 1, 4);
+  const Grid grid = choose_grid(p.m, p.n, threads * turns, gemm_tile_rows, gemm_tile_columns<T>());
+  const int64_t room = gemm_scratch<T>(grid.height, grid.width, p.k);
+  Scratch<T> scratch(room * threads);
+  T* const rooms = scratch.data();
+#pragma omp parallel for schedule(dynamic)
+  for (int64_t i = 0; i < grid.parts(); ++i) {
+    const int64_t row = i / grid.column_parts * grid.height, column = i % grid.column_parts * grid.width;
+    gemm(part_of(p, row, std::min(grid.height, p.m - row), column, std::min(grid.width, p.n - column)),
+         rooms + omp_get_thread_num() * room);
   }
 }
 
-// Rounded up so that parts start at whole register tiles.
-int64_t part_size(int64_t size, int64_t parts) { return ((size + parts - 1) / parts + 15) / 16 * 16; }
-
-// C = beta * C, or the bias in every row.
 template <class T>
-void begin(const Product<T>& p) {
-  for (int64_t row = 0; row < p.m; ++row) {
-    for (int64_t column = 0; column < p.n; ++column) {
-      T& c = p.c[row * p.ldc + column];
-      c = p.row_bias != nullptr ? p.row_bias[column] : p.beta == T(0) ? T(0) : p.beta * c;
-    }
-  }
+void batch(const Product<T>& p, int64_t count, const T* const* a, const T* const* b, T* const* c) {
+  const auto at = [&](int64_t i) {
+    Product<T> one = p;
+    one.a = a[i];
+    one.b = b[i];
+    one.c = c[i];
+    return one;
+  };
+  if (count == 1) return product(at(0));
+  if (count == 0 || p.m == 0 || p.n == 0) return;
+  const int64_t multiplications = std::max<int64_t>(1, p.m * p.n * p.k);
+  const int64_t grain = multiplications * count <= serial_multiplications
+                            ? count
+                            : std::max<int64_t>(1, std::min(count / 2, serial_multiplications / 2 / multiplications));
+  for_ranges(count, grain, [&](int64_t begin, int64_t end) {
+    Scratch<T> scratch(gemm_scratch<T>(p.m, p.n, p.k));
+    for (int64_t i = begin; i < end; ++i) gemm(at(i), scratch.data());
+  });
 }
 
 }  // namespace
 
-template <class T>
-void matmul_serial(const Product<T>& p) {
-  if (p.m == 0 || p.n == 0) return;
-  if (p.k == 0) return begin(p);
-  require(std::max({p.m, p.n, p.k, p.lda, p.ldb, p.ldc}) <= INT32_MAX,
-          "matmul: a product of {} x {} x {} is too large for BLAS's 32-bit sizes", p.m, p.n, p.k);
-  Product<T> rest = p;
-  if (p.row_bias != nullptr) {
-    begin(p);
-    rest.beta = 1;
-  }
-  if (p.m * p.n * p.k <= serial_multiplications || omp_in_parallel()) return call(rest);
-#pragma omp parallel
-#pragma omp master
-  call(rest);
-}
-
-template <class T>
-void matmul(const Product<T>& p) {
-  if (p.m == 0 || p.n == 0 || p.m * p.n * p.k <= serial_multiplications) return matmul_serial(p);
-  int64_t row_parts, column_parts;
-  choose_grid(p.m, p.n, p.k, row_parts, column_parts);
-  const int64_t height = part_size(p.m, row_parts), width = part_size(p.n, column_parts);
-  row_parts = (p.m + height - 1) / height;
-  column_parts = (p.n + width - 1) / width;
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < row_parts * column_parts; ++i) {
-    const int64_t row = i / column_parts * height, column = i % column_parts * width;
-    matmul_serial(part(p, row, std::min(height, p.m - row), column, std::min(width, p.n - column)));
-  }
-}
-
-template <class T>
-void matmul_batch(const Product<T>& product, int64_t count, const T* const* a, const T* const* b, T* const* c) {
-  const auto at = [&](int64_t i) {
-    Product<T> p = product;
-    p.a = a[i];
-    p.b = b[i];
-    p.c = c[i];
-    return p;
-  };
-  if (count == 1) return matmul(at(0));
-  // A batch of any size makes a region of more than one piece, unless all of it is small.
-  const int64_t one = product.m * product.n * product.k;
-  const auto run = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) matmul_serial(at(i));
-  };
-  if (one * count <= serial_multiplications) return run(0, count);
-  for_ranges(count, std::max<int64_t>(1, std::min(count / 2, serial_multiplications / std::max<int64_t>(one, 1))), run);
-}
-
-const char* blas_description() {
-  if (openblas_get_parallel == nullptr || openblas_get_config == nullptr) return "a CBLAS other than OpenBLAS";
-  require(
-      openblas_get_parallel() == 2 || openblas_get_parallel() == 0,
-      "the OpenBLAS that was loaded ({}) has threads of its own, which fight with OpenMP's: install the OpenMP build "
-      "(Debian: libopenblas0-openmp)",
-      openblas_get_config());
-  return openblas_get_config();
-}
-
-template void matmul(const Product<float>&);
-template void matmul(const Product<double>&);
-template void matmul_serial(const Product<float>&);
-template void matmul_serial(const Product<double>&);
-template void matmul_batch(const Product<float>&, int64_t, const float* const*, const float* const*, float* const*);
-template void matmul_batch(const Product<double>&, int64_t, const double* const*, const double* const*, double* const*);
+template <>
+const MatmulKernels<float> Levels<MatmulKernels<float>>::TRANSFORMLET_LEVEL = {product<float>, batch<float>};
+template <>
+const MatmulKernels<double> Levels<MatmulKernels<double>>::TRANSFORMLET_LEVEL = {product<double>, batch<double>};
 
 }  // namespace transformlet::kernels

@@ -1,9 +1,10 @@
-// Products of matrices, by BLAS. Each is cut over its outputs at places that depend on its size alone, and every part
-// is one single-threaded call, so the bits do not depend on the number of threads (OpenBLAS's own threading changes
-// them).
+// Products of matrices. Every element of C is summed over k in an order that depends on k alone, so its bits depend on
+// neither the number of threads nor the number of rows.
 #pragma once
 
 #include <cstdint>
+
+#include "autograd/kernels/level.h"
 
 namespace transformlet::kernels {
 
@@ -21,21 +22,19 @@ struct Product {
   T beta = 0;
   T* c = nullptr;
   int64_t ldc = 0;
-  const T* row_bias = nullptr;
+  const T* row_bias = nullptr;  // (n), added to every row
 };
 
 template <class T>
-void matmul(const Product<T>& product);
+struct MatmulKernels {
+  void (*product)(const Product<T>&);
+  // The same product at `count` places: a[i], b[i], c[i] replace the pointers.
+  void (*batch)(const Product<T>&, int64_t count, const T* const* a, const T* const* b, T* const* c);
+};
 
-// The same in one thread: for use inside a parallel loop, or for products known to be small.
 template <class T>
-void matmul_serial(const Product<T>& product);
-
-// The same product at `count` places: a[i], b[i], c[i] replace the pointers.
-template <class T>
-void matmul_batch(const Product<T>& product, int64_t count, const T* const* a, const T* const* b, T* const* c);
-
-// What the linked BLAS says of itself; an Error if it is an OpenBLAS built with threads of its own.
-const char* blas_description();
+const MatmulKernels<T>& matmul() {
+  return best<MatmulKernels<T>>();
+}
 
 }  // namespace transformlet::kernels

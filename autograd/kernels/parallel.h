@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace transformlet::kernels {
+#include "autograd/kernels/level.h"
+
+namespace transformlet::kernels::TRANSFORMLET_LEVEL {
 
 // Below about this many element operations a parallel region costs more than it saves (a barrier is a few
 // microseconds).
@@ -35,4 +37,4 @@ void for_elements(int64_t n, const Body& body) {
   for_ranges(n, serial_elements, body);
 }
 
-}  // namespace transformlet::kernels
+}  // namespace transformlet::kernels::TRANSFORMLET_LEVEL

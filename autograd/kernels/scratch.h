@@ -2,8 +2,9 @@
 #pragma once
 
 #include "autograd/kernels/buffer.h"
+#include "autograd/kernels/level.h"
 
-namespace transformlet::kernels {
+namespace transformlet::kernels::TRANSFORMLET_LEVEL {
 
 template <class T>
 class Scratch {
@@ -15,4 +16,4 @@ class Scratch {
   Buffer buffer_;
 };
 
-}  // namespace transformlet::kernels
+}  // namespace transformlet::kernels::TRANSFORMLET_LEVEL

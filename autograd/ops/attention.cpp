@@ -65,8 +65,8 @@ Tensor attend(const char* op, AttentionProblem problem, const Mask& mask, const 
   problem.mask = mask_for_kernel(mask);
   with_dtype(dtype, [&]<class T>() {
     const Tensor &k = packed ? inputs[0] : inputs[1], &v = packed ? inputs[0] : inputs[2];
-    kernels::attention(problem, inputs[0].data<T>(), k.data<T>() + k_start, v.data<T>() + v_start, y.data<T>(),
-                       log_normaliser.data<T>());
+    kernels::attention<T>().forward(problem, inputs[0].data<T>(), k.data<T>() + k_start, v.data<T>() + v_start,
+                                    y.data<T>(), log_normaliser.data<T>());
   });
   auto vjp = [=](const Backward& backward) -> TensorList {
     const TensorList& saved = backward.saved;
@@ -76,10 +76,10 @@ Tensor attend(const char* op, AttentionProblem problem, const Mask& mask, const 
     again.mask = mask_for_kernel(mask);
     with_dtype(dtype, [&]<class T>() {
       const size_t k = packed ? 0 : 1, v = packed ? 0 : 2;
-      kernels::attention_backward(again, saved[0].data<T>(), saved[k].data<T>() + k_start, saved[v].data<T>() + v_start,
-                                  backward.outputs[0].data<T>(), saved.back().data<T>(), backward.dy().data<T>(),
-                                  gradients[0].data<T>(), gradients[k].data<T>() + k_start,
-                                  gradients[v].data<T>() + v_start);
+      kernels::attention<T>().backward(again, saved[0].data<T>(), saved[k].data<T>() + k_start,
+                                       saved[v].data<T>() + v_start, backward.outputs[0].data<T>(),
+                                       saved.back().data<T>(), backward.dy().data<T>(), gradients[0].data<T>(),
+                                       gradients[k].data<T>() + k_start, gradients[v].data<T>() + v_start);
     });
     return gradients;
   };

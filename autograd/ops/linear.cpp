@@ -27,17 +27,17 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const int64_t rows = x.rows(), in = x.columns(), out = weight.dim(0);
   Tensor y = empty(x.shape().with(-1, out), x.dtype());
   with_dtype(x.dtype(), [&]<class T>() {
-    kernels::matmul<T>({.transpose_b = true,
-                        .m = rows,
-                        .n = out,
-                        .k = in,
-                        .a = x.data<T>(),
-                        .lda = std::max<int64_t>(1, in),
-                        .b = weight.data<T>(),
-                        .ldb = std::max<int64_t>(1, in),
-                        .c = y.data<T>(),
-                        .ldc = std::max<int64_t>(1, out),
-                        .row_bias = bias.defined() ? bias.data<T>() : nullptr});
+    kernels::matmul<T>().product({.transpose_b = true,
+                                  .m = rows,
+                                  .n = out,
+                                  .k = in,
+                                  .a = x.data<T>(),
+                                  .lda = std::max<int64_t>(1, in),
+                                  .b = weight.data<T>(),
+                                  .ldb = std::max<int64_t>(1, in),
+                                  .c = y.data<T>(),
+                                  .ldc = std::max<int64_t>(1, out),
+                                  .row_bias = bias.defined() ? bias.data<T>() : nullptr});
   });
 
   auto vjp = [rows, in, out](const Backward& backward) -> TensorList {
@@ -46,30 +46,30 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     with_dtype(x.dtype(), [&]<class T>() {
       if (backward.needs(0)) {  // dx = dy W
         dx = empty_like(x);
-        kernels::matmul<T>({.m = rows,
-                            .n = in,
-                            .k = out,
-                            .a = dy.data<T>(),
-                            .lda = std::max<int64_t>(1, out),
-                            .b = weight.data<T>(),
-                            .ldb = std::max<int64_t>(1, in),
-                            .c = dx.data<T>(),
-                            .ldc = std::max<int64_t>(1, in)});
+        kernels::matmul<T>().product({.m = rows,
+                                      .n = in,
+                                      .k = out,
+                                      .a = dy.data<T>(),
+                                      .lda = std::max<int64_t>(1, out),
+                                      .b = weight.data<T>(),
+                                      .ldb = std::max<int64_t>(1, in),
+                                      .c = dx.data<T>(),
+                                      .ldc = std::max<int64_t>(1, in)});
       }
       if (backward.needs(1)) {  // dW = dy^T x, added to what is there: a tied weight may be large
         Tensor* const sum = backward.sum_into(1);
         if (sum == nullptr) dweight = empty_like(weight);
-        kernels::matmul<T>({.transpose_a = true,
-                            .m = out,
-                            .n = in,
-                            .k = rows,
-                            .a = dy.data<T>(),
-                            .lda = std::max<int64_t>(1, out),
-                            .b = x.data<T>(),
-                            .ldb = std::max<int64_t>(1, in),
-                            .beta = T(sum == nullptr ? 0 : 1),
-                            .c = (sum == nullptr ? dweight : *sum).template data<T>(),
-                            .ldc = std::max<int64_t>(1, in)});
+        kernels::matmul<T>().product({.transpose_a = true,
+                                      .m = out,
+                                      .n = in,
+                                      .k = rows,
+                                      .a = dy.data<T>(),
+                                      .lda = std::max<int64_t>(1, out),
+                                      .b = x.data<T>(),
+                                      .ldb = std::max<int64_t>(1, in),
+                                      .beta = T(sum == nullptr ? 0 : 1),
+                                      .c = (sum == nullptr ? dweight : *sum).template data<T>(),
+                                      .ldc = std::max<int64_t>(1, in)});
       }
       if (backward.needed.size() == 3 && backward.needs(2)) {
         dbias = empty({out}, dy.dtype());

@@ -30,15 +30,15 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
       bs.push_back(b.data<T>() + (plan.offset(1, row) + column * plan.inner_step(1)) * k * n);
       ys.push_back(y.data<T>() + i * m * n);
     }
-    kernels::matmul_batch<T>({.transpose_a = transpose_a,
-                              .transpose_b = transpose_b,
-                              .m = m,
-                              .n = n,
-                              .k = k,
-                              .lda = std::max<int64_t>(1, a.columns()),
-                              .ldb = std::max<int64_t>(1, b.columns()),
-                              .ldc = std::max<int64_t>(1, n)},
-                             count, as.data(), bs.data(), ys.data());
+    kernels::matmul<T>().batch({.transpose_a = transpose_a,
+                                .transpose_b = transpose_b,
+                                .m = m,
+                                .n = n,
+                                .k = k,
+                                .lda = std::max<int64_t>(1, a.columns()),
+                                .ldb = std::max<int64_t>(1, b.columns()),
+                                .ldc = std::max<int64_t>(1, n)},
+                               count, as.data(), bs.data(), ys.data());
   });
   auto vjp = [transpose_a, transpose_b](const Backward& backward) -> TensorList {
     const Tensor &a = backward.saved[0], &b = backward.saved[1], &dy = backward.dy();
