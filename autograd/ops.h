@@ -80,6 +80,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool t
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 // Over the last axis, with the biased variance: (x - mean) / sqrt(variance + epsilon) * gain + bias (Ba et al. 2016).
+// No bias: an undefined tensor.
 Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon = 1e-5);
 // Over the last axis: x / sqrt(mean(x^2) + epsilon) * gain (Zhang and Sennrich 2019).
 Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon = 1e-5);

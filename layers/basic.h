@@ -32,10 +32,10 @@ struct Embedding {
 
 // Over the last axis: gain 1 and bias 0 to begin with.
 struct LayerNorm {
-  LayerNorm(const Scope& scope, int64_t width, double epsilon = 1e-5)
-      : gain(scope.parameter("gain", {width}, all_ones(), ParameterKind::gain)),
-        bias(scope.parameter("bias", {width}, all_zeros(), ParameterKind::bias)),
-        epsilon(epsilon) {}
+  LayerNorm(const Scope& scope, int64_t width, bool with_bias = true, double epsilon = 1e-5)
+      : gain(scope.parameter("gain", {width}, all_ones(), ParameterKind::gain)), epsilon(epsilon) {
+    if (with_bias) bias = scope.parameter("bias", {width}, all_zeros(), ParameterKind::bias);
+  }
 
   Tensor operator()(const Tensor& x) const { return layer_norm(x, gain, bias, epsilon); }
 

@@ -52,8 +52,13 @@ void layer_norm(int64_t rows, int64_t columns, const T* x, const T* gain, const 
 #pragma omp simd reduction(+ : squares)
       for (int64_t i = 0; i < columns; ++i) squares += (from[i] - m) * (from[i] - m);
       const T r = T(1) / std::sqrt(squares * scale + epsilon);
+      if (bias != nullptr) {
 #pragma omp simd
-      for (int64_t i = 0; i < columns; ++i) to[i] = (from[i] - m) * r * gain[i] + bias[i];
+        for (int64_t i = 0; i < columns; ++i) to[i] = (from[i] - m) * r * gain[i] + bias[i];
+      } else {
+#pragma omp simd
+        for (int64_t i = 0; i < columns; ++i) to[i] = (from[i] - m) * r * gain[i];
+      }
       mean[row] = m;
       inverse_deviation[row] = r;
     }

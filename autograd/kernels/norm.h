@@ -5,7 +5,7 @@
 
 namespace transformlet::kernels {
 
-// y = (x - mean) * inverse_deviation * gain + bias; mean and inverse_deviation (rows) are kept for the derivative.
+// y = (x - mean) * inverse_deviation * gain + bias (null: none); mean and inverse_deviation (rows) are kept for the derivative.
 template <class T>
 void layer_norm(int64_t rows, int64_t columns, const T* x, const T* gain, const T* bias, T epsilon, T* y, T* mean,
                 T* inverse_deviation);

@@ -8,33 +8,38 @@
 namespace transformlet {
 
 Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double epsilon) {
-  require_same_dtype("layer_norm", {&x, &gain, &bias});
+  require_same_dtype("layer_norm", {&x, &gain, bias.defined() ? &bias : &x});
   require(x.rank() >= 1 && gain.shape() == Shape{x.columns()}, "layer_norm: gain {} does not match the last axis of {}",
           gain, x);
-  require(bias.shape() == gain.shape(), "layer_norm: bias {} does not match gain {}", bias, gain);
+  require(!bias.defined() || bias.shape() == gain.shape(), "layer_norm: bias {} does not match gain {}", bias, gain);
   const int64_t rows = x.rows(), columns = x.columns();
   Tensor y = empty_like(x), means = empty({rows}, x.dtype()), inverse_deviation = empty({rows}, x.dtype());
   with_dtype(x.dtype(), [&]<class T>() {
-    kernels::layer_norm(rows, columns, x.data<T>(), gain.data<T>(), bias.data<T>(), static_cast<T>(epsilon),
-                        y.data<T>(), means.data<T>(), inverse_deviation.data<T>());
+    kernels::layer_norm(rows, columns, x.data<T>(), gain.data<T>(), bias.defined() ? bias.data<T>() : nullptr,
+                        static_cast<T>(epsilon), y.data<T>(), means.data<T>(), inverse_deviation.data<T>());
   });
   auto vjp = [rows, columns](const Backward& backward) -> TensorList {
     const TensorList& saved = backward.saved;
     const Tensor &dy = backward.dy(), &x = saved[0], &gain = saved[1];
-    Tensor dx = backward.needs(0) ? empty_like(x) : Tensor(), dgain = empty_like(gain), dbias = empty_like(gain);
+    const bool needs_bias = backward.needed.size() == 3 && backward.needs(2);
+    Tensor dx = backward.needs(0) ? empty_like(x) : Tensor(), dgain = empty_like(gain);
+    Tensor dbias = needs_bias ? empty_like(gain) : Tensor();
     with_dtype(x.dtype(), [&]<class T>() {
       kernels::layer_norm_backward(rows, columns, dy.data<T>(), x.data<T>(), gain.data<T>(), saved[2].data<T>(),
                                    saved[3].data<T>(), dx.defined() ? dx.data<T>() : nullptr, dgain.data<T>(),
-                                   dbias.data<T>());
+                                   needs_bias ? dbias.data<T>() : nullptr);
     });
     return {dx, dgain, dbias};
   };
   auto reference = [epsilon](const TensorList& in) -> TensorList {
     const Tensor centred = in[0] - mean(in[0], {-1}, true);
-    return {centred * rsqrt(mean(square(centred), {-1}, true) + epsilon) * in[1] + in[2]};
+    const Tensor y = centred * rsqrt(mean(square(centred), {-1}, true) + epsilon) * in[1];
+    return {in.size() == 3 ? y + in[2] : y};
   };
+  TensorList inputs = {x, gain};
+  if (bias.defined()) inputs.push_back(bias);
   return record({.op = "layer_norm",
-                 .inputs = {x, gain, bias},
+                 .inputs = std::move(inputs),
                  .outputs = {y},
                  .vjp = vjp,
                  .reference = reference,
@@ -74,10 +79,12 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
 
 namespace {
 
-Tensor call_layer_norm(const TensorList& in) { return layer_norm(in[0], in[1], in[2]); }
+Tensor call_layer_norm(const TensorList& in) { return layer_norm(in[0], in[1], in.size() == 3 ? in[2] : Tensor()); }
 const OpSamples layer_norm_samples("layer_norm",
                                    {{.name = "matrix", .inputs = {{3, 8}, {8}, {8}}, .call = call_layer_norm},
                                     {.name = "batched", .inputs = {{2, 3, 5}, {5}, {5}}, .call = call_layer_norm},
+                                    {.name = "no_bias", .inputs = {{2, 3, 5}, {5}}, .call = call_layer_norm},
+                                    {.name = "no_bias_pieces", .inputs = {{150, 33}, {33}}, .call = call_layer_norm},
                                     {.name = "vector", .inputs = {{7}, {7}, {7}}, .call = call_layer_norm},
                                     {.name = "pieces", .inputs = {{150, 33}, {33}, {33}}, .call = call_layer_norm},
                                     {.name = "empty", .inputs = {{0, 5}, {5}, {5}}, .call = call_layer_norm},

@@ -459,12 +459,14 @@ def encoder_layer_file():
 # ops.json
 
 
-def layer_norm(name, shape, offset=0.0, float32=True):
+def layer_norm(name, shape, offset=0.0, bias=True, float32=True):
     random = Random("layer_norm " + name)
-    inputs = {"x": random.normal(*shape) + offset, "gain": random.normal(shape[-1]), "bias": random.normal(shape[-1])}
+    inputs = {"x": random.normal(*shape) + offset, "gain": random.normal(shape[-1])}
+    if bias:
+        inputs["bias"] = random.normal(shape[-1])
 
     def function(x):
-        return {"y": F.layer_norm(x["x"], shape[-1:], x["gain"], x["bias"], 1e-5)}
+        return {"y": F.layer_norm(x["x"], shape[-1:], x["gain"], x.get("bias"), 1e-5)}
 
     return case("layer_norm_" + name, function, inputs, settings={"op": "layer_norm", "epsilon": 1e-5}, float32=float32)
 
@@ -563,6 +565,7 @@ def ops_file():
         layer_norm("one_row", (1, 7)),
         layer_norm("three_columns", (4, 3)),
         layer_norm("wide", (2, 37)),
+        layer_norm("no_bias", (2, 3, 5), bias=False),
         layer_norm("offset", (3, 8), offset=1000.0, float32=False),  # 1000 +- 1: float32 loses three digits
         rms_norm("matrix", (3, 8)),
         rms_norm("batched", (2, 3, 5)),

@@ -73,6 +73,11 @@ std::vector<Setting> settings() {
        [](const Scope& scope) -> Forward {
          return [layer = LayerNorm(scope / "norm", 5)](const TensorList& in) { return layer(in[0]); };
        }},
+      {"layer_norm_without_bias",
+       {{2, 3, 5}},
+       [](const Scope& scope) -> Forward {
+         return [layer = LayerNorm(scope / "norm", 5, false)](const TensorList& in) { return layer(in[0]); };
+       }},
       {"rms_norm", {{2, 3, 5}}, [](const Scope& scope) -> Forward {
          return [layer = RMSNorm(scope / "norm", 5)](const TensorList& in) { return layer(in[0]); };
        }}};
