@@ -6,6 +6,7 @@
 
 #include "autograd/node.h"
 #include "autograd/ops.h"
+#include "autograd/recompute.h"
 
 namespace transformlet {
 namespace {

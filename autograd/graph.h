@@ -90,11 +90,6 @@ class HigherOrder {
   bool before_;
 };
 
-// Runs the function, keeps none of its activations, and runs it again when its gradient is asked for (Chen et al. 2016,
-// Training Deep Nets with Sublinear Memory Cost). Leaves that the function reaches by itself, such as the parameters of
-// a layer, get their gradients too. The function must compute the same both times.
-Tensor recompute(const std::function<Tensor(const TensorList&)>& function, const TensorList& inputs);
-
 // ---- for the engine, messages and audits ----
 bool is_leaf(const Tensor& x);
 const char* op_of(const Tensor& x);  // "leaf", "constant", or the op that made it

@@ -17,9 +17,8 @@ MultiheadAttentionOptions checked(const std::string& path, MultiheadAttentionOpt
 MultiheadAttention::MultiheadAttention(const Scope& scope, const MultiheadAttentionOptions& given)
     : path(scope.path()),
       options(checked(path, given)),
-      qkv(scope / "qkv", options.input_width, 3 * options.d_model, options.bias,
-          options.packed_init == PackedInit::apart ? xavier_uniform().in_parts(3) : xavier_uniform()),
-      out(scope / "out", options.d_model, options.d_model, options.bias) {}
+      qkv(scope / "qkv", options.input_width, 3 * options.d_model, options.bias, options.qkv_initializer),
+      out(scope / "out", options.d_model, options.d_model, options.bias, options.out_initializer) {}
 
 AttentionOptions MultiheadAttention::attention_options(const Pass& pass) const {
   if (!pass.is_training() || options.dropout == 0.0) return {};

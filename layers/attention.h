@@ -6,24 +6,21 @@
 
 namespace transformlet {
 
-// The initialisation of the packed projection (3 * d_model, input).
-enum class PackedInit {
-  together,  // one fan over the packed matrix, as in the common tutorial and in PyTorch: the default
-  apart      // one for each of queries, keys and values, as the paper means it: a bound sqrt(2) times as large
-};
-
 struct MultiheadAttentionOptions {
   int64_t d_model = 0;  // the embedding width, shared out among the heads
   int64_t num_heads = 1;
   int64_t input_width = 0;  // of x and memory; 0: d_model
   double dropout = 0.0;     // on the weights
   bool bias = true;
-  PackedInit packed_init = PackedInit::together;
+  // Of the packed projection: one fan over the whole matrix, as in the common tutorial and in PyTorch. In three parts,
+  // one for each of queries, keys and values, as the paper means it, the bound is sqrt(2) times as large.
+  Initializer qkv_initializer = xavier_uniform();
+  Initializer out_initializer = xavier_uniform();
 };
 
 // x (B, T, input_width) -> (B, T, d_model): out(concatenated heads of attention(q, k, v)), with q, k and v from one
 // packed projection qkv.weight (3 * d_model, input_width): queries first, then keys, then values; head h has the
-// columns [h * d, (h + 1) * d) of each. Xavier-uniform weights, zero biases. The same function as PyTorch's
+// columns [h * d, (h + 1) * d) of each. The same function as PyTorch's
 // nn.MultiheadAttention (but for the meaning of boolean masks: see autograd/mask.h).
 struct MultiheadAttention {
   MultiheadAttention(const Scope& scope, const MultiheadAttentionOptions& options);

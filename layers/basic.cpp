@@ -34,4 +34,16 @@ Tensor sinusoidal_positions(int64_t length, int64_t d_model, DType dtype) {
   return tensor(values, {length, d_model}, dtype);
 }
 
+Positions::Positions(const Scope& scope, Position kind, int64_t max_length, int64_t d_model) {
+  if (kind == Position::learned) table = Embedding(scope, max_length, d_model, normal(0.02)).weight;
+  if (kind == Position::sinusoidal && !scope.is_dry()) table = sinusoidal_positions(max_length, d_model, scope.dtype());
+}
+
+Tensor Positions::operator()(const Tensor& x) const {
+  if (!table.defined()) return x;
+  const int64_t length = x.dim(-2), max_length = table.dim(0);
+  require(length <= max_length, "a sequence of {} is longer than the model's {} positions", length, max_length);
+  return x + (length == max_length ? table : slice(table, 0, 0, length));
+}
+
 }  // namespace transformlet

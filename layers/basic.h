@@ -65,14 +65,22 @@ struct Dropout {
 enum class Activation { relu, gelu, gelu_tanh };
 Tensor activate(Activation activation, const Tensor& x);
 
+struct FeedForwardOptions {
+  int64_t d_model = 0, d_ff = 0;
+  Activation activation = Activation::relu;
+  double dropout = 0.0;  // on the hidden units
+  bool bias = true;
+  Initializer up_initializer = xavier_uniform(), down_initializer = xavier_uniform();
+};
+
 // down(dropout(activation(up(x)))): (..., d_model) -> (..., d_model) through d_ff units.
 struct FeedForward {
-  FeedForward(const Scope& scope, int64_t d_model, int64_t d_ff, Activation activation, double dropout_probability)
+  FeedForward(const Scope& scope, const FeedForwardOptions& options)
       : path(scope.path()),
-        up(scope / "up", d_model, d_ff),
-        down(scope / "down", d_ff, d_model),
-        activation(activation),
-        dropout(scope / "dropout", dropout_probability) {}
+        up(scope / "up", options.d_model, options.d_ff, options.bias, options.up_initializer),
+        down(scope / "down", options.d_ff, options.d_model, options.bias, options.down_initializer),
+        activation(options.activation),
+        dropout(scope / "dropout", options.dropout) {}
 
   Tensor operator()(const Tensor& x, const Pass& pass) const;
 
@@ -85,5 +93,18 @@ struct FeedForward {
 // The table of the paper (length, d_model): column 2i holds sin(position / 10000^(2i / d_model)), column 2i + 1 the
 // cosine (Vaswani et al. 2017, section 3.5). A constant.
 Tensor sinusoidal_positions(int64_t length, int64_t d_model, DType dtype);
+
+enum class Position { none, sinusoidal, learned };
+
+// Tells each place of a sequence where it is: x (B, T, d_model) -> x + the table's first T rows. A learned table is
+// normal with deviation 0.02 to begin with, as in GPT-2.
+struct Positions {
+  Positions(const Scope& scope, Position kind, int64_t max_length, int64_t d_model);
+
+  // An Error if the sequence is longer than the table.
+  Tensor operator()(const Tensor& x) const;
+
+  Tensor table;  // (max_length, d_model); undefined: positions are not told
+};
 
 }  // namespace transformlet

@@ -1,40 +1,86 @@
 #include "layers/encoder.h"
 
+#include "autograd/recompute.h"
+
 namespace transformlet {
+namespace {
+
+std::optional<LayerNorm> norm_if(bool present, const Scope& scope, const EncoderOptions& options) {
+  return present ? std::optional(LayerNorm(scope, options.d_model, options.bias)) : std::nullopt;
+}
+
+Tensor normed(const std::optional<LayerNorm>& norm, const Tensor& x) { return norm ? (*norm)(x) : x; }
+
+}  // namespace
 
 EncoderBlock::EncoderBlock(const Scope& scope, const EncoderOptions& options)
     : path(scope.path()),
-      norm_position(options.norm_position),
+      attention_pre_norm(norm_if(options.norm_position == NormPosition::pre, scope / "attention_norm", options)),
       attention(scope / "attention", {.d_model = options.d_model,
                                       .num_heads = options.num_heads,
                                       .dropout = options.dropout,
-                                      .packed_init = options.packed_init}),
-      attention_norm(scope / "attention_norm", options.d_model),
+                                      .bias = options.bias,
+                                      .qkv_initializer = options.initializers.qkv,
+                                      .out_initializer = options.initializers.residual}),
       attention_dropout(scope / "attention_dropout", options.dropout),
-      feed_forward(scope / "feed_forward", options.d_model, options.d_ff, options.activation, options.dropout),
-      feed_forward_norm(scope / "feed_forward_norm", options.d_model),
-      feed_forward_dropout(scope / "feed_forward_dropout", options.dropout) {}
+      attention_post_norm(norm_if(options.norm_position == NormPosition::post, scope / "attention_norm", options)),
+      feed_forward_pre_norm(norm_if(options.norm_position == NormPosition::pre, scope / "feed_forward_norm", options)),
+      feed_forward(scope / "feed_forward", {.d_model = options.d_model,
+                                            .d_ff = options.d_ff,
+                                            .activation = options.activation,
+                                            .dropout = options.hidden_dropout ? options.dropout : 0.0,
+                                            .bias = options.bias,
+                                            .up_initializer = options.initializers.up,
+                                            .down_initializer = options.initializers.residual}),
+      feed_forward_dropout(scope / "feed_forward_dropout", options.dropout),
+      feed_forward_post_norm(
+          norm_if(options.norm_position == NormPosition::post, scope / "feed_forward_norm", options)) {}
 
 Tensor EncoderBlock::operator()(const Tensor& x, const Mask& mask, const Pass& pass) const {
-  Tensor y;
-  if (norm_position == NormPosition::pre) {
-    y = x + attention_dropout(attention(attention_norm(x), mask, pass), pass);
-    y = y + feed_forward_dropout(feed_forward(feed_forward_norm(y), pass), pass);
-  } else {
-    y = attention_norm(x + attention_dropout(attention(x, mask, pass), pass));
-    y = feed_forward_norm(y + feed_forward_dropout(feed_forward(y, pass), pass));
-  }
-  return pass.tap(path, "output", y);
+  const Tensor attended = attention_dropout(attention(normed(attention_pre_norm, x), mask, pass), pass);
+  const Tensor y = normed(attention_post_norm, x + attended);
+  const Tensor transformed = feed_forward_dropout(feed_forward(normed(feed_forward_pre_norm, y), pass), pass);
+  return pass.tap(path, "output", normed(feed_forward_post_norm, y + transformed));
 }
 
-Encoder::Encoder(const Scope& scope, const EncoderOptions& options) {
+std::vector<NamedLayer> EncoderBlock::layers() const {
+  const int64_t d_model = attention.options.d_model;
+  const LayerNorm& attention_norm = attention_pre_norm ? *attention_pre_norm : *attention_post_norm;
+  const LayerNorm& feed_forward_norm = feed_forward_pre_norm ? *feed_forward_pre_norm : *feed_forward_post_norm;
+  return {named_layer(path + ".attention", d_model, attention),
+          named_layer(path + ".attention_norm", d_model, attention_norm),
+          named_layer(path + ".feed_forward", d_model, feed_forward),
+          named_layer(path + ".feed_forward_norm", d_model, feed_forward_norm), named_layer(path, d_model, *this)};
+}
+
+Encoder::Encoder(const Scope& scope, const EncoderOptions& options) : path(scope.path()) {
   for (int64_t i = 0; i < options.num_layers; ++i) blocks.emplace_back(scope / "blocks" / i, options);
-  if (options.final_norm) final_norm.emplace(scope / "final_norm", options.d_model);
+  final_norm = norm_if(options.final_norm, scope / "final_norm", options);
 }
 
 Tensor Encoder::operator()(Tensor x, const Mask& mask, const Pass& pass) const {
-  for (const EncoderBlock& block : blocks) x = block(x, mask, pass);
-  return final_norm ? (*final_norm)(x) : x;
+  for (const EncoderBlock& block : blocks) {
+    // The closure outlives this call: it holds the block's handles of its parameters.
+    const auto run = [block, mask, pass](const TensorList& in) { return block(in[0], mask, pass); };
+    x = pass.recomputes() ? recompute(run, {x}) : block(x, mask, pass);
+  }
+  return normed(final_norm, x);
+}
+
+std::vector<NamedLayer> Encoder::layers() const {
+  std::vector<NamedLayer> result;
+  for (const EncoderBlock& block : blocks) {
+    for (NamedLayer& layer : block.layers()) result.push_back(std::move(layer));
+  }
+  if (final_norm) result.push_back(named_layer(path + ".final_norm", final_norm->gain.size(), *final_norm));
+  return result;
+}
+
+double activations_per_token(const EncoderOptions& options, bool recompute) {
+  const auto layers = static_cast<double>(options.num_layers), d_model = static_cast<double>(options.d_model);
+  // Each norm, projection, residual and dropout keeps one tensor; the packed projection three, the hidden layer two.
+  const double block = 14.0 * d_model + 3.0 * static_cast<double>(options.d_ff);
+  return recompute ? layers * d_model + block : layers * block;
 }
 
 TensorList Encoder::attention_maps(const Tensor& x, const Mask& mask) const {

@@ -5,19 +5,28 @@
 #include <vector>
 
 #include "layers/attention.h"
+#include "layers/model.h"
 
 namespace transformlet {
 
 // Where the norms stand. post: norm(x + sublayer(x)), as in the paper; pre: x + sublayer(norm(x)) (Xiong et al. 2020).
 enum class NormPosition { post, pre };
 
+// How the weights of a block begin.
+struct BlockInitializers {
+  Initializer qkv = xavier_uniform(), up = xavier_uniform();
+  Initializer residual = xavier_uniform();  // of what is added to the residual stream: attention.out, feed_forward.down
+};
+
 struct EncoderOptions {
   int64_t num_layers = 1, num_heads = 1, d_model = 32, d_ff = 64;
   NormPosition norm_position = NormPosition::post;
   Activation activation = Activation::relu;
-  double dropout = 0.0;  // of attention weights, of the feed-forward layer's hidden units and of each sublayer's output
-  bool final_norm = false;  // one more norm at the end of the stack, as pre-norm stacks usually have
-  PackedInit packed_init = PackedInit::together;
+  double dropout = 0.0;        // of attention weights and of each sublayer's output
+  bool hidden_dropout = true;  // the same of the feed-forward layer's hidden units
+  bool final_norm = false;     // one more norm at the end of the stack, as pre-norm stacks usually have
+  bool bias = true;            // in linear layers and norms
+  BlockInitializers initializers = {};
 };
 
 // The same function as PyTorch's nn.TransformerEncoderLayer.
@@ -27,14 +36,19 @@ struct EncoderBlock {
   // x (B, T, d_model) -> (B, T, d_model)
   Tensor operator()(const Tensor& x, const Mask& mask, const Pass& pass) const;
 
+  // The block and its parts, for checks.
+  std::vector<NamedLayer> layers() const;
+
+  // In the order of the forward pass, which is the parameters' order too. A sublayer has one norm, on one of its sides.
   std::string path;
-  NormPosition norm_position;
+  std::optional<LayerNorm> attention_pre_norm;
   MultiheadAttention attention;
-  LayerNorm attention_norm;
   Dropout attention_dropout;
+  std::optional<LayerNorm> attention_post_norm;
+  std::optional<LayerNorm> feed_forward_pre_norm;
   FeedForward feed_forward;
-  LayerNorm feed_forward_norm;
   Dropout feed_forward_dropout;
+  std::optional<LayerNorm> feed_forward_post_norm;
 };
 
 struct Encoder {
@@ -45,9 +59,15 @@ struct Encoder {
   // The attention weights of every layer, each (B, num_heads, T, T), under the mask that the forward pass has.
   TensorList attention_maps(const Tensor& x, const Mask& mask) const;
 
+  std::vector<NamedLayer> layers() const;
+
+  std::string path;
   std::vector<EncoderBlock> blocks;
   std::optional<LayerNorm> final_norm;
 };
+
+// How many numbers a training step keeps for each token in such a stack, at most.
+double activations_per_token(const EncoderOptions& options, bool recompute);
 
 // Collects the activations whose names end in the given word, in the order in which they come.
 class Collector : public Tap {

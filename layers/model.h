@@ -21,6 +21,21 @@ struct NamedLayer {
   std::function<Tensor(const Tensor& x, const Mask& mask, const Pass& pass)> call;
 };
 
+// A layer of any form. What is returned refers to the layer.
+template <class Layer>
+NamedLayer named_layer(std::string name, int64_t input_width, const Layer& layer) {
+  const auto call = [&layer](const Tensor& x, [[maybe_unused]] const Mask& mask, [[maybe_unused]] const Pass& pass) {
+    if constexpr (requires { layer(x, mask, pass); }) {
+      return layer(x, mask, pass);
+    } else if constexpr (requires { layer(x, pass); }) {
+      return layer(x, pass);
+    } else {
+      return layer(x);
+    }
+  };
+  return {std::move(name), input_width, call};
+}
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -42,8 +57,19 @@ class ModelConfig {
   virtual ~ModelConfig() = default;
   virtual void describe(Fields& field) = 0;
   virtual std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const = 0;
-  // How many numbers a training step keeps for each token, at most.
-  virtual double activations_per_token(const ModelSizes& sizes) const = 0;
+  // How many numbers a training step keeps for each token, at most; `recompute`: of a pass that recomputes.
+  virtual double activations_per_token(const ModelSizes& sizes, bool recompute) const = 0;
 };
+
+// The place of a word in a list of names: enums in configs are words.
+template <class Enum>
+Enum chosen(const std::string& word, std::initializer_list<const char*> names) {
+  int index = 0;
+  for (const char* const name : names) {
+    if (word == name) return static_cast<Enum>(index);
+    ++index;
+  }
+  fail("'{}' is none of {}", word, fmt::join(names, ", "));
+}
 
 }  // namespace transformlet

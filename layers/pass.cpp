@@ -29,6 +29,12 @@ Pass Pass::with_call(int64_t call) const {
   return pass;
 }
 
+Pass Pass::with_recompute(bool recompute) const {
+  Pass pass = *this;
+  pass.recompute_ = recompute;
+  return pass;
+}
+
 Tensor Pass::dropout(const std::string& site, const Tensor& x, double probability) const {
   return training_ && probability > 0 ? transformlet::dropout(x, probability, dropout_key(site)) : x;
 }

@@ -33,6 +33,11 @@ class Pass {
   // The same pass for the n-th call of a layer that is called more than once, so that each call has its own masks.
   Pass with_call(int64_t call) const;
 
+  // The same pass with activations of blocks that are dropped and computed again in the backward pass (or not). The
+  // numbers are the same to the bit. A listener wins: it is to see each activation once, as a part of the graph.
+  Pass with_recompute(bool recompute) const;
+  bool recomputes() const { return recompute_ && tap_ == nullptr; }
+
   // Dropout in training, x itself otherwise. `site` is the path of the layer.
   Tensor dropout(const std::string& site, const Tensor& x, double probability) const;
   DropoutKey dropout_key(const std::string& site) const;
@@ -49,6 +54,7 @@ class Pass {
   RandomKey key_{0};
   int64_t call_ = 0;
   int64_t first_sample_ = 0;
+  bool recompute_ = false;
   Tap* tap_ = nullptr;
 };
 

@@ -5,31 +5,10 @@
 namespace transformlet {
 namespace {
 
-// A layer of any form as a function of (x, mask, pass).
-template <class Layer>
-auto call(const Layer& layer) {
-  return [&layer](const Tensor& x, [[maybe_unused]] const Mask& mask, [[maybe_unused]] const Pass& pass) {
-    if constexpr (requires { layer(x, mask, pass); }) {
-      return layer(x, mask, pass);
-    } else if constexpr (requires { layer(x, pass); }) {
-      return layer(x, pass);
-    } else {
-      return layer(x);
-    }
-  };
-}
-
 // What the function makes, or nothing.
 template <class Function>
 auto only_if(bool condition, const Function& make) {
   return condition ? std::optional(make()) : std::nullopt;
-}
-
-Tensor make_position_table(const Scope& scope, const SequencePredictorOptions& options, int64_t length) {
-  const int64_t d_model = options.encoder.d_model;
-  if (options.position == Position::learned) return Embedding(scope, length, d_model, normal(0.02)).weight;
-  if (options.position == Position::none || scope.is_dry()) return {};
-  return sinusoidal_positions(length, d_model, scope.dtype());
 }
 
 }  // namespace
@@ -45,7 +24,7 @@ SequencePredictor::SequencePredictor(const Scope& scope, const SequencePredictor
       embedding(
           only_if(options.input == Input::embedding,
                   [&] { return Embedding(scope / "input" / "embedding", sizes.vocab_size, options.encoder.d_model); })),
-      position_table(make_position_table(scope / "input" / "positions", options, sizes.max_length)),
+      positions(scope / "input" / "positions", options.position, sizes.max_length, options.encoder.d_model),
       encoder(scope / "encoder", options.encoder),
       head_hidden(scope / "head" / "hidden", options.encoder.d_model, options.encoder.d_model),
       head_norm(scope / "head" / "norm", options.encoder.d_model),
@@ -54,18 +33,9 @@ SequencePredictor::SequencePredictor(const Scope& scope, const SequencePredictor
 
 Tensor SequencePredictor::embed(const Tokens& ids, const Pass& pass) const {
   require(ids.shape().rank() == 2, "the model takes ids of shape (batch, length), not {}", ids.shape());
-  const int64_t length = ids.shape()[1];
-  require(!position_table.defined() || length <= sizes.max_length,
-          "a sequence of {} is longer than the model's {} positions", length, sizes.max_length);
-  Tensor x;
-  if (input_projection) {
-    const Tensor symbols = one_hot(ids, sizes.vocab_size, input_projection->weight.dtype());
-    x = (*input_projection)(input_dropout(symbols, pass));
-  } else {
-    x = input_dropout((*embedding)(ids), pass);
-  }
-  if (!position_table.defined()) return x;
-  return x + (length == sizes.max_length ? position_table : slice(position_table, 0, 0, length));
+  if (embedding) return positions(input_dropout((*embedding)(ids), pass));
+  const Tensor symbols = one_hot(ids, sizes.vocab_size, input_projection->weight.dtype());
+  return positions((*input_projection)(input_dropout(symbols, pass)));
 }
 
 Tensor SequencePredictor::operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const {
@@ -79,35 +49,17 @@ TensorList SequencePredictor::attention_maps(const Tokens& ids, const Mask& mask
 
 std::vector<NamedLayer> SequencePredictor::layers() const {
   const int64_t d_model = options.encoder.d_model;
-  std::vector<NamedLayer> result;
+  std::vector<NamedLayer> result = encoder.layers();
   if (input_projection) {
-    result.push_back({"input.projection", sizes.vocab_size, call(*input_projection)});
+    result.insert(result.begin(), named_layer("input.projection", sizes.vocab_size, *input_projection));
   }
-  for (const EncoderBlock& block : encoder.blocks) {
-    result.push_back({block.path + ".attention", d_model, call(block.attention)});
-    result.push_back({block.path + ".attention_norm", d_model, call(block.attention_norm)});
-    result.push_back({block.path + ".feed_forward", d_model, call(block.feed_forward)});
-    result.push_back({block.path + ".feed_forward_norm", d_model, call(block.feed_forward_norm)});
-    result.push_back({block.path, d_model, call(block)});
-  }
-  result.push_back({"head.hidden", d_model, call(head_hidden)});
-  result.push_back({"head.norm", d_model, call(head_norm)});
-  result.push_back({"head.out", d_model, call(head_out)});
+  result.push_back(named_layer("head.hidden", d_model, head_hidden));
+  result.push_back(named_layer("head.norm", d_model, head_norm));
+  result.push_back(named_layer("head.out", d_model, head_out));
   return result;
 }
 
 namespace {
-
-// The place of a value in a list of names: enums in configs are words.
-template <class Enum>
-Enum chosen(const std::string& word, std::initializer_list<const char*> names) {
-  int index = 0;
-  for (const char* const name : names) {
-    if (word == name) return static_cast<Enum>(index);
-    ++index;
-  }
-  fail("'{}' is none of {}", word, fmt::join(names, ", "));
-}
 
 struct EncoderConfig : ModelConfig {
   static constexpr const char* name = "encoder";
@@ -137,28 +89,31 @@ struct EncoderConfig : ModelConfig {
           less_than(1));
   }
 
-  double activations_per_token(const ModelSizes& sizes) const override {
-    // Each norm, projection, residual and dropout keeps one tensor; the packed projection three, the hidden layer two.
-    const double block = 14.0 * static_cast<double>(d_model) + 3.0 * static_cast<double>(d_ff);
-    return static_cast<double>(num_layers) * block + 8.0 * static_cast<double>(d_model) +
+  double activations_per_token(const ModelSizes& sizes, bool recompute) const override {
+    return transformlet::activations_per_token(encoder_options(), recompute) + 8.0 * static_cast<double>(d_model) +
            2.0 * static_cast<double>(sizes.vocab_size) + 4.0 * static_cast<double>(sizes.classes);
   }
 
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {
     SequencePredictorOptions options;
-    options.encoder = {.num_layers = num_layers,
-                       .num_heads = num_heads,
-                       .d_model = d_model,
-                       .d_ff = d_ff,
-                       .norm_position = chosen<NormPosition>(norm_position, {"post", "pre"}),
-                       .activation = chosen<Activation>(activation, {"relu", "gelu", "gelu_tanh"}),
-                       .dropout = dropout,
-                       .final_norm = final_norm,
-                       .packed_init = chosen<PackedInit>(packed_init, {"together", "apart"})};
+    options.encoder = encoder_options();
     options.position = chosen<Position>(position, {"none", "sinusoidal", "learned"});
     options.input = chosen<Input>(input, {"one_hot", "embedding"});
     options.input_dropout = input_dropout;
     return std::make_unique<SequencePredictor>(scope, options, sizes);
+  }
+
+ private:
+  EncoderOptions encoder_options() const {
+    return {.num_layers = num_layers,
+            .num_heads = num_heads,
+            .d_model = d_model,
+            .d_ff = d_ff,
+            .norm_position = chosen<NormPosition>(norm_position, {"post", "pre"}),
+            .activation = chosen<Activation>(activation, {"relu", "gelu", "gelu_tanh"}),
+            .dropout = dropout,
+            .final_norm = final_norm,
+            .initializers = {.qkv = packed_init == "apart" ? xavier_uniform().in_parts(3) : xavier_uniform()}};
   }
 };
 

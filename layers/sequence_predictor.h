@@ -6,7 +6,6 @@
 
 namespace transformlet {
 
-enum class Position { none, sinusoidal, learned };
 enum class Input { one_hot, embedding };
 
 struct SequencePredictorOptions {
@@ -31,7 +30,7 @@ struct SequencePredictor : Model {
   Dropout input_dropout;
   std::optional<Linear> input_projection;  // one of these two
   std::optional<Embedding> embedding;
-  Tensor position_table;  // (max_length, d_model); undefined: positions are not told
+  Positions positions;
   Encoder encoder;
   Linear head_hidden;  // the head: Linear, LayerNorm, ReLU, Dropout, Linear
   LayerNorm head_norm;

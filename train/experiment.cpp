@@ -15,6 +15,7 @@ void TrainConfig::describe(Fields& field) {
   field("max_steps", max_steps, "optimiser steps in all", between(1, 1000000000));
   field("batch_size", batch_size, "examples in a step", between(1, 1000000));
   field("dtype", dtype, "of weights and activations: float32 runs, float64 proves", one_of({"float32", "float64"}));
+  field("recompute", recompute, "drop each block's activations and compute them again: less memory, more time");
   field("log_every", log_every, "steps from one line of metrics.jsonl to the next", between(1, 1000000000));
   field("threads", threads, "threads to compute with; 0: as many as there are CPUs to use", between(0, 1024));
 }
@@ -46,8 +47,8 @@ double estimated_memory(const ExperimentConfig& config) {
   const ModelSizes sizes = config.task->sizes();
   config.model->build(Scope::dry(parameters), sizes);
   constexpr double copies = 4;  // weights, gradients, and two moments
-  const double activations = config.model->activations_per_token(sizes) * static_cast<double>(sizes.max_length) *
-                             static_cast<double>(config.train.batch_size);
+  const double activations = config.model->activations_per_token(sizes, config.train.recompute) *
+                             static_cast<double>(sizes.max_length) * static_cast<double>(config.train.batch_size);
   return (copies * static_cast<double>(parameters.count()) + activations) *
              static_cast<double>(size_of(config.dtype())) +
          config.task->data_bytes();

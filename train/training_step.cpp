@@ -16,7 +16,7 @@ TrainingStep::TrainingStep(const ExperimentConfig& config, Experiment& experimen
 
 StepResult TrainingStep::operator()(int64_t step) {
   const Batch batch = experiment_.task.batch(Split::train, order_.examples(step));
-  const Pass pass = Pass::training(config_.seed_value(), step);
+  const Pass pass = Pass::training(config_.seed_value(), step).with_recompute(config_.train.recompute);
   const Tensor logits = (*experiment_.model)(batch.inputs, batch.mask, pass);
   const Tensor loss = cross_entropy(logits, batch.targets) / static_cast<double>(counted_targets(batch.targets));
   TensorList gradients = grad(loss, experiment_.parameters.tensors());

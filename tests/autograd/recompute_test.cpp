@@ -1,4 +1,6 @@
 // recompute(): the same gradients, without the activations.
+#include "autograd/recompute.h"
+
 #include <gtest/gtest.h>
 
 #include "autograd/attention.h"

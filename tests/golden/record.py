@@ -456,6 +456,143 @@ def encoder_layer_file():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# decoder.json
+
+
+class Norm(torch.nn.Module):
+    """Layer norm with a bias or without one, which PyTorch 1.13's own module cannot."""
+
+    def __init__(self, width, bias):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(width))
+        self.bias = torch.nn.Parameter(torch.zeros(width)) if bias else None
+
+    def forward(self, x):
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, 1e-5)
+
+
+class SelfAttention(torch.nn.Module):
+    def __init__(self, d_model, num_heads, bias):
+        super().__init__()
+        self.c_attn = torch.nn.Linear(d_model, 3 * d_model, bias=bias)
+        self.c_proj = torch.nn.Linear(d_model, d_model, bias=bias)
+        self.num_heads = num_heads
+
+    def forward(self, x):
+        q, k, v = (split_heads(part, self.num_heads) for part in self.c_attn(x).chunk(3, dim=-1))
+        values, _ = attention(q, k, v, causal_mask(x.shape[1], x.shape[1]))
+        return self.c_proj(values.transpose(1, 2).flatten(2))
+
+
+class GPTBlock(torch.nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, bias, activation):
+        super().__init__()
+        self.ln_1 = Norm(d_model, bias)
+        self.attn = SelfAttention(d_model, num_heads, bias)
+        self.ln_2 = Norm(d_model, bias)
+        self.c_fc = torch.nn.Linear(d_model, d_ff, bias=bias)
+        self.c_proj = torch.nn.Linear(d_ff, d_model, bias=bias)
+        self.activation = activation
+
+    def forward(self, x):
+        x = x + self.attn(self.ln_1(x))
+        return x + self.c_proj(self.activation(self.c_fc(self.ln_2(x))))
+
+
+class GPT(torch.nn.Module):
+    """A model built as Karpathy's nanoGPT builds GPT-2 (his names of the parts), without dropout."""
+
+    def __init__(self, vocab_size, length, num_layers, num_heads, d_model, d_ff, bias, activation, tied):
+        super().__init__()
+        self.wte = torch.nn.Embedding(vocab_size, d_model)
+        self.wpe = torch.nn.Embedding(length, d_model)
+        blocks = [GPTBlock(d_model, num_heads, d_ff, bias, activation) for _ in range(num_layers)]
+        self.h = torch.nn.ModuleList(blocks)
+        self.ln_f = Norm(d_model, bias)
+        self.lm_head = None if tied else torch.nn.Linear(d_model, vocab_size, bias=False)
+
+    def forward(self, ids):
+        x = self.wte(ids) + self.wpe(torch.arange(ids.shape[1]))
+        for block in self.h:
+            x = block(x)
+        x = self.ln_f(x)
+        return F.linear(x, self.wte.weight) if self.lm_head is None else self.lm_head(x)
+
+
+# nanoGPT's names of the parts of a model, and ours.
+GPT_NAMES = {"wte": "embedding", "wpe": "positions", "h": "decoder.blocks", "ln_1": "attention_norm",
+             "attn.c_attn": "attention.qkv", "attn.c_proj": "attention.out", "ln_2": "feed_forward_norm",
+             "c_fc": "feed_forward.up", "c_proj": "feed_forward.down", "ln_f": "decoder.final_norm",
+             "lm_head": "head"}  # fmt: skip
+
+
+def our_name(theirs):
+    """h.0.attn.c_attn.weight -> decoder.blocks.0.attention.qkv.weight"""
+    part, kind = theirs.rsplit(".", 1)
+    prefix = ""
+    if part.startswith("h."):
+        _, index, part = part.split(".", 2)
+        prefix = f"{GPT_NAMES['h']}.{index}."
+    return f"{prefix}{GPT_NAMES[part]}.{'gain' if part.startswith('ln_') and kind == 'weight' else kind}"
+
+
+def decoder(name, bias=True, activation="gelu", tied=True, steps=5):
+    """Logits, the mean loss and its gradients, and the losses before and after each of five steps of AdamW."""
+    batch, length, vocab_size = 2, 6, 7
+    sizes = {"num_layers": 2, "num_heads": 2, "d_model": 6, "d_ff": 24}
+    functions = {"gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "relu": F.relu}
+    model = GPT(vocab_size, length, **sizes, bias=bias, activation=functions[activation], tied=tied).double()
+    random = Random("decoder " + name)
+    names = {our_name(theirs): theirs for theirs, _ in model.named_parameters()}
+    shapes = {theirs: value.shape for theirs, value in model.named_parameters()}
+    inputs = {ours: random.normal(*shapes[theirs], scale=0.4) + (1 if ours.endswith("gain") else 0)
+              for ours, theirs in names.items()}  # fmt: skip
+    ids, targets = random.below(vocab_size, batch, length), random.below(vocab_size, batch, length)
+
+    def loss_of(logits):
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+    def function(x):
+        logits = functional_call(model, {theirs: x[ours] for ours, theirs in names.items()}, (ids,))
+        return {"logits": logits, "loss": loss_of(logits)}
+
+    settings = {**sizes, "bias": bias, "tie_embeddings": tied, "activation": activation, "vocab_size": vocab_size,
+                "learning_rate": 0.01, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.99, "clip_norm": 1.0}  # fmt: skip
+    entry = case(name, function, inputs, {"ids": ids, "targets": targets}, settings, through=["loss"])
+
+    # Embeddings, gains and biases don't decay.
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for ours, theirs in names.items():
+            parameters[theirs].copy_(inputs[ours])
+    free = ("wte.", "wpe.", "ln_")
+    decays = {theirs: theirs.endswith("weight") and not any(part in theirs for part in free) for theirs in parameters}
+    groups = [{"params": [value for theirs, value in parameters.items() if decays[theirs] == decay],
+               "weight_decay": settings["weight_decay"] * decay} for decay in (True, False)]  # fmt: skip
+    optimizer = torch.optim.AdamW(groups, lr=settings["learning_rate"], betas=(0.9, 0.99))
+    losses = []
+    for step in range(steps + 1):
+        loss = loss_of(model(ids))
+        losses.append(loss.detach())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings["clip_norm"])
+        optimizer.step()
+    assert losses[0] == entry["outputs"]["loss"] and losses[-1] < losses[0]
+    entry["outputs"]["losses"] = torch.stack(losses)
+    return entry
+
+
+def decoder_file():
+    return [
+        decoder("bias_gelu"),
+        decoder("no_bias_gelu", bias=False),
+        decoder("bias_gelu_tanh_untied", activation="gelu_tanh", tied=False),
+        decoder("no_bias_relu_untied", bias=False, activation="relu", tied=False),
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # ops.json
 
 
@@ -914,6 +1051,7 @@ FILES = {
     "attention.json": attention_file,
     "multihead_attention.json": multihead_attention_file,
     "encoder_layer.json": encoder_layer_file,
+    "decoder.json": decoder_file,
     "ops.json": ops_file,
     "optimizers.json": optimizers_file,
     "gradcheck.json": gradcheck_file,

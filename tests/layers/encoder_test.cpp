@@ -84,7 +84,7 @@ TEST_P(EncoderTest, AttentionMapsAreThoseOfTheLayers) {
   const TensorList maps = model.encoder.attention_maps(x, mask);
   ASSERT_EQ(maps.size(), 2u);
   const EncoderBlock& block = model.encoder.blocks[0];
-  const Tensor input = GetParam() == NormPosition::pre ? block.attention_norm(x) : x;
+  const Tensor input = GetParam() == NormPosition::pre ? (*block.attention_pre_norm)(x) : x;
   EXPECT_TRUE(
       same_bits(detach(block.attention.with_weights(input, mask, Pass::evaluation()).weights), detach(maps[0])));
   const Tensor allowed = broadcast_to(mask.to_tensor(2, 4, 5, 5, DType::float64), {2, 4, 5, 5});

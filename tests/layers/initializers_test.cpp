@@ -55,16 +55,16 @@ INSTANTIATE_TEST_SUITE_P(Papers, InitializerTest,
                          [](const auto& info) { return info.param.name; });
 
 // Together: one matrix (3 d, d), bound sqrt(6 / 4d). Apart: three of (d, d), bound sqrt(6 / 2d).
-TEST(PackedInit, ApartIsWiderThanTogetherByTheSquareRootOfTwo) {
-  const auto largest = [](PackedInit init) {
+TEST(PackedProjection, InPartsIsWiderThanTogetherByTheSquareRootOfTwo) {
+  const auto largest = [](const Initializer& initializer) {
     Parameters parameters;
     const MultiheadAttention attention(Scope(parameters, 1, DType::float64),
-                                       {.d_model = 64, .num_heads = 4, .packed_init = init});
+                                       {.d_model = 64, .num_heads = 4, .qkv_initializer = initializer});
     return max(reshape(maximum(attention.qkv.weight, -attention.qkv.weight), {3 * 64 * 64}), 0).item();
   };
   // 12,288 draws: that all of them miss the outermost thousandth has probability e^-12.
-  EXPECT_NEAR(largest(PackedInit::together), std::sqrt(6.0 / 256), 1e-3 * std::sqrt(6.0 / 256));
-  EXPECT_NEAR(largest(PackedInit::apart), std::sqrt(6.0 / 128), 1e-3 * std::sqrt(6.0 / 128));
+  EXPECT_NEAR(largest(xavier_uniform()), std::sqrt(6.0 / 256), 1e-3 * std::sqrt(6.0 / 256));
+  EXPECT_NEAR(largest(xavier_uniform().in_parts(3)), std::sqrt(6.0 / 128), 1e-3 * std::sqrt(6.0 / 128));
 }
 
 // Twenty linear layers of one width. A layer of width n multiplies the mean square by 1, with a relative deviation of

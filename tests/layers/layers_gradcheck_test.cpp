@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "autograd/gradcheck.h"
+#include "layers/decoder.h"
 #include "layers/sequence_predictor.h"
 #include "tests/tensors.h"
 
@@ -22,9 +23,8 @@ void PrintTo(const Setting& setting, std::ostream* out) { *out << setting.name; 
 const Tokens ids({2, 0, 2, 1, 4, 2}, {2, 3});
 const Pass training = Pass::training(3, 4);
 
-Forward attention(const Scope& scope, const Mask& mask, double dropout, bool weights, bool cross, PackedInit init) {
-  const MultiheadAttention layer(scope / "attention",
-                                 {.d_model = 6, .num_heads = 2, .dropout = dropout, .packed_init = init});
+Forward attention(const Scope& scope, const Mask& mask, double dropout, bool weights, bool cross) {
+  const MultiheadAttention layer(scope / "attention", {.d_model = 6, .num_heads = 2, .dropout = dropout});
   return [=](const TensorList& in) {
     if (weights) {
       const auto both =
@@ -48,6 +48,31 @@ Forward block(const Scope& scope, NormPosition position, Activation activation, 
 Forward predictor(const Scope& scope, const SequencePredictorOptions& options, const Mask& mask) {
   const SequencePredictor model(scope, options, {.vocab_size = 5, .classes = 4, .max_length = 4});
   return [=](const TensorList&) { return model(ids, mask, training); };
+}
+
+// With GPT-2's dropout, and weights large enough to matter.
+Setting decoder(bool tied, bool bias, bool recompute) {
+  const std::string name = fmt::format("decoder{}{}{}", tied ? "_tied" : "_untied", bias ? "" : "_without_bias",
+                                       recompute ? "_recomputed" : "");
+  return {name,
+          {},
+          [=](const Scope& scope) -> Forward {
+            const Decoder model(scope,
+                                {.blocks = {.num_layers = 2,
+                                            .num_heads = 2,
+                                            .d_model = 4,
+                                            .d_ff = 6,
+                                            .norm_position = NormPosition::pre,
+                                            .activation = Activation::gelu,
+                                            .dropout = 0.2,
+                                            .hidden_dropout = false,
+                                            .final_norm = true,
+                                            .bias = bias},
+                                 .tie_embeddings = tied},
+                                {.vocab_size = 5, .classes = 5, .max_length = 4});
+            return [=](const TensorList&) { return model(ids, {}, training.with_recompute(recompute)); };
+          },
+          6};
 }
 
 std::vector<Setting> settings() {
@@ -83,17 +108,17 @@ std::vector<Setting> settings() {
        }}};
   for (const auto& [name, activation] : {std::pair{"relu", Activation::relu}, std::pair{"gelu", Activation::gelu},
                                          std::pair{"gelu_tanh", Activation::gelu_tanh}}) {
-    list.push_back({std::string("feed_forward_") + name, {{2, 3, 4}}, [activation](const Scope& scope) -> Forward {
-                      return [layer = FeedForward(scope / "ff", 4, 6, activation, 0.3)](const TensorList& in) {
-                        return layer(in[0], training);
-                      };
-                    }});
+    list.push_back(
+        {std::string("feed_forward_") + name, {{2, 3, 4}}, [activation](const Scope& scope) -> Forward {
+           const FeedForwardOptions options{.d_model = 4, .d_ff = 6, .activation = activation, .dropout = 0.3};
+           return [layer = FeedForward(scope / "ff", options)](const TensorList& in) { return layer(in[0], training); };
+         }});
   }
   const auto add_attention = [&](std::string name, std::vector<Shape> inputs, const Mask& mask, double dropout) {
     for (const bool weights : {false, true}) {
       list.push_back({(weights ? "attention_with_weights_" : "attention_") + name, inputs,
                       [=, cross = inputs.size() == 2](const Scope& scope) {
-                        return attention(scope, mask, dropout, weights, cross, PackedInit::together);
+                        return attention(scope, mask, dropout, weights, cross);
                       },
                       40});
     }
@@ -135,6 +160,10 @@ std::vector<Setting> settings() {
                       },
                       6});
     }
+  }
+  for (const bool recompute : {false, true}) {
+    list.push_back(decoder(true, true, recompute));
+    list.push_back(decoder(false, false, recompute));
   }
   return list;
 }

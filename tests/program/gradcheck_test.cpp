@@ -83,7 +83,7 @@ struct WrongConfig : ModelConfig {
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {
     return std::make_unique<WrongModel>(scope, sizes);
   }
-  double activations_per_token(const ModelSizes&) const override { return 10; }
+  double activations_per_token(const ModelSizes&, bool) const override { return 10; }
 };
 
 const Registered<ModelConfig, WrongConfig> registered;  // in this test program only

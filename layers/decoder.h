@@ -1,0 +1,37 @@
+// A decoder-only language model, as GPT-2 is (Radford et al. 2019): each position predicts what comes next.
+#pragma once
+
+#include "layers/encoder.h"
+#include "layers/model.h"
+
+namespace transformlet {
+
+struct DecoderOptions {
+  EncoderOptions blocks;  // GPT's decoder block is the paper's encoder block under a causal mask
+  Position position = Position::learned;
+  bool tie_embeddings = true;  // the head's weight is the embedding's (Press and Wolf 2017)
+};
+
+// Causal whatever the mask: a position sees itself and what comes before. `blocks.dropout` falls on the embeddings too.
+struct Decoder : Model {
+  Decoder(const Scope& scope, const DecoderOptions& options, const ModelSizes& sizes);
+
+  Tensor operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const override;
+  std::vector<NamedLayer> layers() const override;
+
+  // ids (B, T) -> what the blocks are given (B, T, d_model)
+  Tensor embed(const Tokens& ids, const Pass& pass) const;
+  TensorList attention_maps(const Tokens& ids, const Mask& mask) const;
+
+  Embedding embedding;
+  Positions positions;
+  Dropout embedding_dropout;
+  Encoder blocks;
+  std::optional<Linear> head;  // without a bias, as in GPT-2; none: tied
+};
+
+// GPT-2's weights at the start: normal with deviation 0.02, but 0.02 / sqrt(2 num_layers) for what is added to the
+// residual stream, once in each of 2 num_layers sublayers.
+BlockInitializers gpt2_initializers(int64_t num_layers);
+
+}  // namespace transformlet
