@@ -74,6 +74,7 @@ TEST_F(BenchTest, SaysHowLongAStepTakes) {
     EXPECT_GT(number(part + "_ms/10_percent"), 0) << part;
     EXPECT_LE(number(part + "_ms/10_percent"), number(part + "_ms/median")) << part;
     EXPECT_LE(number(part + "_ms/median"), number(part + "_ms/90_percent")) << part;
+    EXPECT_GE(number(part + "_ms/mean"), number(part + "_ms/10_percent")) << part;  // of seven steps: the fastest
     if (part != "compute" && part != "step") parts += number(part + "_ms/10_percent");
   }
   EXPECT_LE(parts, number("step_ms/90_percent"));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <iostream>
+#include <numeric>
 #include <optional>
 
 #include "autograd/kernels/buffer.h"
@@ -31,6 +32,8 @@ constexpr int64_t steps_until_pool_is_full = 3;
 struct Part {
   std::string name;
   std::vector<double> seconds = {};
+
+  double mean() const { return std::reduce(seconds.begin(), seconds.end()) / static_cast<double>(seconds.size()); }
 
   // The smallest number that at least this share of the steps does not exceed.
   double quantile(double share) const {
@@ -122,9 +125,7 @@ class Bench {
     std::cout << fmt::format("{:.1f} MB of memory at most; after step {} the pool asked the system for more {} times\n",
                              1e-6 * resident_bytes_, steps_until_pool_is_full, pool_requests_);
     if (arguments_.profile) {
-      double seconds = 0;
-      for (const double of_one : step_.seconds) seconds += of_one;
-      std::cout << '\n' << profile_table(profile_, seconds);
+      std::cout << '\n' << profile_table(profile_, step_.mean() * static_cast<double>(arguments_.steps));
     }
   }
 
@@ -133,6 +134,7 @@ class Bench {
                          {"warm_up_steps", arguments_.warm_up}, {"parameters", experiment_.parameters.count()},
                          {"tokens_per_step", tokens_},          {"dtype", config_.train.dtype}};
     for (const Part* const part : parts()) {
+      fields.push_back({part->name + "_ms/mean", 1e3 * part->mean()});
       fields.push_back({part->name + "_ms/median", 1e3 * part->quantile(0.5)});
       fields.push_back({part->name + "_ms/10_percent", 1e3 * part->quantile(0.1)});
       fields.push_back({part->name + "_ms/90_percent", 1e3 * part->quantile(0.9)});
