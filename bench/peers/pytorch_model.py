@@ -114,3 +114,19 @@ class Encoder(nn.Module):
     def forward(self, ids):
         x = self.input["projection"](F.one_hot(ids, self.symbols).float())
         return self.head(self.encoder(x + self.positions))
+
+
+class Decoder(nn.Module):
+    """configs/bench/*.yaml: learned positions, pre-norm blocks with causal attention; the output shares the table."""
+
+    def __init__(self, keys, symbols, length):
+        super().__init__()
+        d_model = keys["d_model"]
+        self.input = nn.ModuleDict({"embedding": nn.Embedding(symbols, d_model),
+                                    "positions": nn.Embedding(length, d_model)})
+        self.decoder = Stack(keys, keys["bias"], length, causal=True, final_norm=True)
+
+    def forward(self, ids):
+        positions = torch.arange(ids.shape[1])
+        x = self.decoder(self.input["embedding"](ids) + self.input["positions"](positions))
+        return F.linear(x, self.input["embedding"].weight)
