@@ -4,7 +4,6 @@
 
 #include "train/config/writer.h"
 #include "train/durable_file.h"
-#include "train/safetensors.h"
 
 namespace transformlet {
 
@@ -13,16 +12,14 @@ StepExport::StepExport(const std::filesystem::path& folder, const ExperimentConf
     : folder_(folder),
       experiment_(experiment),
       order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size) {
-  SafetensorsFile weights;
   std::vector<std::string> decayed;
   for (const Parameter& parameter : experiment.parameters.list()) {
-    weights.tensors.push_back({parameter.value.name(), parameter.value});
     if (decays(parameter, config.optimizer)) decayed.push_back(parameter.value.name());
   }
-  weights.metadata["decayed"] = fmt::format("{}", fmt::join(decayed, " "));
   make_folders(folder_);
   replace_file(folder_ / "config.yaml", write_config(config));
-  write_safetensors(folder_ / "weights.safetensors", weights);
+  write_safetensors(folder_ / "weights.safetensors",
+                    {.tensors = weights(), .metadata = {{"decayed", fmt::format("{}", fmt::join(decayed, " "))}}});
 }
 
 void StepExport::add(int64_t step, const StepResult& result) {
@@ -44,6 +41,15 @@ void StepExport::finish() const {
                                  {"learning_rates", tensor(learning_rates_, each, DType::float64)},
                                  {"losses", tensor(losses_, each, DType::float64)}},
                      .metadata = {}});
+  write_safetensors(folder_ / "final_weights.safetensors", {.tensors = weights(), .metadata = {}});
+}
+
+std::vector<NamedTensor> StepExport::weights() const {
+  std::vector<NamedTensor> result;
+  for (const Parameter& parameter : experiment_.parameters.list()) {
+    result.push_back({parameter.value.name(), parameter.value});
+  }
+  return result;
 }
 
 }  // namespace transformlet

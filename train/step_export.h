@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "train/experiment.h"
+#include "train/safetensors.h"
 #include "train/training_step.h"
 
 namespace transformlet {
@@ -13,6 +14,7 @@ namespace transformlet {
 //   weights.safetensors   the initial weights; its metadata `decayed` names those that weight decay applies to
 //   steps.safetensors     of each step, in float64: inputs and targets (S, B, T), learning_rates (S) and losses (S),
 //                         each loss from before its update
+//   final_weights.safetensors   the weights after the last step
 class StepExport {
  public:
   // Writes the config and the weights as they are now.
@@ -20,10 +22,12 @@ class StepExport {
 
   // Remembers a step, and what came of it. Error: a batch with a mask of its own.
   void add(int64_t step, const StepResult& result);
-  // Writes the steps.
+  // Writes the steps and the weights as they are then.
   void finish() const;
 
  private:
+  std::vector<NamedTensor> weights() const;
+
   std::filesystem::path folder_;
   const Experiment& experiment_;
   DataOrder order_;

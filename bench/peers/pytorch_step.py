@@ -60,6 +60,17 @@ def refuse_what_is_not_repeated(config):
             sys.exit(f"pytorch_step.py: {key} is {value}; dropout is not repeated here")
 
 
+def distance_from_ours(folder, weights):
+    """How far the weights are from ours after the last step, over how far ours have moved since the first."""
+    apart = moved = 0.0
+    files = (safetensors_file.read(folder / file) for file in ("weights.safetensors", "final_weights.safetensors"))
+    for (name, initial), (_, final) in zip(*files):
+        final = final.astype(numpy.float64)
+        apart += numpy.square(weights[name].detach().numpy() - final).sum()
+        moved += numpy.square(initial - final).sum()
+    return float(numpy.sqrt(apart / moved))
+
+
 def environment():
     """The BLAS that this process has loaded, and what the kernel says of its memory."""
     paths = sorted({line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "blas" in line})
@@ -87,6 +98,7 @@ def main():
     parser.add_argument("--warm-up", type=int, default=10)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--check", action="store_true", help="all steps are taken: compare the weights with ours, too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
@@ -119,7 +131,10 @@ def main():
         losses.append(loss.item())
         seconds.append(time.perf_counter() - start)
     timed = numpy.array(seconds[options.warm_up:]) * 1e3
-    print(json.dumps({"losses": losses, "step_ms/median": numpy.median(timed), **environment()}))
+    numbers = {"losses": losses, "step_ms/median": numpy.median(timed), **environment()}
+    if options.check:
+        numbers["weights_apart"] = distance_from_ours(options.folder, weights)
+    print(json.dumps(numbers))
 
 
 if __name__ == "__main__":

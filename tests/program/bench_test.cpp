@@ -165,6 +165,12 @@ TEST_F(BenchTest, ExportsWhatAnotherFrameworkNeedsToRepeatIt) {
       EXPECT_EQ(x.value.to_vector(), std::vector<double>(16, 1.0)) << "these are not the initial weights";
     }
   }
+  const SafetensorsFile trained_weights = read_safetensors(folder.path / "run/checkpoints/step-5/weights.safetensors");
+  const SafetensorsFile final_weights = read_safetensors(folder.path / "a/b/final_weights.safetensors");
+  ASSERT_EQ(final_weights.tensors.size(), trained_weights.tensors.size());
+  for (size_t i = 0; i < final_weights.tensors.size(); ++i) {
+    EXPECT_EQ(final_weights.tensors[i].value.to_vector(), trained_weights.tensors[i].value.to_vector());
+  }
   EXPECT_EQ(run({"describe", "a/b/config.yaml"}).out, run({"describe", "small.yaml"}).out);
 }
 
