@@ -121,12 +121,12 @@ class Decoder(nn.Module):
 
     def __init__(self, keys, symbols, length):
         super().__init__()
-        d_model = keys["d_model"]
-        self.input = nn.ModuleDict({"embedding": nn.Embedding(symbols, d_model),
-                                    "positions": nn.Embedding(length, d_model)})
+        keys = {**keys, "d_ff": keys["d_ff"] or 4 * keys["d_model"]}
+        self.embedding = nn.Embedding(symbols, keys["d_model"])
+        self.positions = nn.Embedding(length, keys["d_model"])
         self.decoder = Stack(keys, keys["bias"], length, causal=True, final_norm=True)
 
     def forward(self, ids):
         positions = torch.arange(ids.shape[1])
-        x = self.decoder(self.input["embedding"](ids) + self.input["positions"](positions))
-        return F.linear(x, self.input["embedding"].weight)
+        x = self.decoder(self.embedding(ids) + self.positions(positions))
+        return F.linear(x, self.embedding.weight)

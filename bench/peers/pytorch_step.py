@@ -18,10 +18,12 @@ import pytorch_model
 import safetensors_file
 
 
-def build_model(config, inputs):
-    keys = dict(config["model"])
+def build_model(keys, shapes, length):
     if keys["kind"] == "encoder" and keys["input"] == "one_hot" and keys["position"] == "sinusoidal":
-        return pytorch_model.Encoder(keys, config["task"]["num_symbols"], inputs.shape[-1])
+        return pytorch_model.Encoder(keys, shapes["input.projection.weight"][1], length)
+    if keys["kind"] == "decoder" and keys["norm_position"] == "pre" and keys["position"] == "learned" and \
+            keys["tie_embeddings"]:
+        return pytorch_model.Decoder(keys, *(shapes[f"{table}.weight"][0] for table in ("embedding", "positions")))
     sys.exit(f"pytorch_step.py: no peer for this model: {keys}")
 
 
@@ -110,7 +112,7 @@ def main():
     if len(inputs) < options.warm_up + options.steps:
         sys.exit(f"pytorch_step.py: {options.folder} holds {len(inputs)} steps only")
     weights_path = options.folder / "weights.safetensors"
-    model = build_model(config, inputs)
+    model = build_model(config["model"], safetensors_file.shapes(weights_path), inputs.shape[-1])
     weights = load_weights(model, weights_path)
     parameters = list(weights.values())
     optimizer = build_optimizer(config["optimizer"], weights, safetensors_file.metadata(weights_path)["decayed"].split())
