@@ -6,6 +6,7 @@
 #include "autograd/kernels/elementwise.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
+#include "autograd/profile.h"
 
 namespace transformlet {
 namespace {
@@ -126,7 +127,11 @@ class Walk {
     bool wanted = false;
     for (size_t i = 0; i < inputs.size(); ++i) wanted |= needed_[i] = is_needed(inputs[i]);
     TensorList gradients;
-    if (any && wanted) gradients = differentiate(node, visit, inputs);
+    if (any && wanted) {
+      if (current_profile != nullptr) current_profile->part("walk");
+      gradients = differentiate(node, visit, inputs);
+      if (current_profile != nullptr) current_profile->backward(*node, needed_);
+    }
     visit.gradients.clear();  // before the sums, so that a gradient passed on as it is may be added to in place
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!needed_[i]) continue;
@@ -215,7 +220,10 @@ class Walk {
 TensorList grad_until(const TensorList& ys, const TensorList& targets, const TensorList& until,
                       const GradOptions& options) {
   const RecordingIs mode(options.differentiable);
-  return Walk(ys, targets, until, options).run(targets);
+  if (current_profile != nullptr) current_profile->skip();
+  TensorList gradients = Walk(ys, targets, until, options).run(targets);
+  if (current_profile != nullptr) current_profile->part("walk");
+  return gradients;
 }
 
 TensorList grad(const TensorList& ys, const TensorList& targets, const GradOptions& options) {

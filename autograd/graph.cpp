@@ -6,6 +6,7 @@
 
 #include "autograd/node.h"
 #include "autograd/ops.h"
+#include "autograd/profile.h"
 #include "autograd/recompute.h"
 
 namespace transformlet {
@@ -77,6 +78,8 @@ Tensor output_tensor(const NodePointer& node, int output) {
 
 TensorList record_all(Recording recording) {
   if (!recording_on) return std::move(recording.outputs);
+  if (current_profile != nullptr) [[unlikely]]
+    current_profile->forward(recording);
   const bool tracked =
       std::any_of(recording.inputs.begin(), recording.inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
   if (!tracked) return std::move(recording.outputs);

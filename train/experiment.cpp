@@ -54,13 +54,16 @@ double estimated_memory(const ExperimentConfig& config) {
          config.task->data_bytes();
 }
 
+bool decays(const Parameter& parameter, const OptimizerConfig& optimizer) {
+  return optimizer_keys(optimizer).decay_all_parameters || parameter.kind == ParameterKind::weight;
+}
+
 Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {
   task.prepare(config.seed_value());
   model = config.model->build(Scope(parameters, config.seed_value(), config.dtype()), task.sizes());
-  const bool decay_all = optimizer_keys(config.optimizer).decay_all_parameters;
   std::vector<OptimizedParameter> optimized;
   for (const Parameter& parameter : parameters.list()) {
-    optimized.push_back({parameter.value, decay_all || parameter.kind == ParameterKind::weight});
+    optimized.push_back({parameter.value, decays(parameter, config.optimizer)});
   }
   optimizer = make_optimizer(config.optimizer, std::move(optimized));
 }

@@ -53,6 +53,9 @@ struct Experiment {
   std::unique_ptr<Optimizer> optimizer;
 };
 
+// Whether the optimiser's weight decay applies to a parameter.
+bool decays(const Parameter& parameter, const OptimizerConfig& optimizer);
+
 // The bytes that training needs: weights, gradients, the optimiser's state, activations, data. An estimate from above,
 // made without allocating anything.
 double estimated_memory(const ExperimentConfig& config);

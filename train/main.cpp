@@ -60,6 +60,7 @@ int run(int argc, char** argv) {
   train_app->add_option("CONFIG", train_words, "a YAML file, then " + std::string(overrides_help));
   train_app->add_option("--resume", train.resume, "go on with this run, from its newest whole checkpoint");
   train_app->add_option("--run", train.run, "the folder for the run (default: runs/<config's name>/<number>)");
+  train_app->add_flag("--profile", train.profile, "say at the end where the time went, op by op");
   train_app->callback([&] {
     // With --resume there is no config, and all words are overrides.
     if (train.resume.empty() && !train_words.empty()) {
@@ -97,6 +98,18 @@ int run(int argc, char** argv) {
       ->capture_default_str()
       ->check(at_least(1));
   gradcheck_app->callback([&] { status = gradcheck_command(gradcheck); });
+
+  BenchArguments bench;
+  CLI::App* const bench_app = app.add_subcommand("bench", "time the training steps of a config; makes no run");
+  bench_app->add_option("CONFIG", bench.config, "a YAML file")->required();
+  bench_app->add_option("key=value", bench.overrides, overrides_help);
+  bench_app->add_option("--steps", bench.steps, "steps to time")->capture_default_str()->check(at_least(1));
+  bench_app->add_option("--warm-up", bench.warm_up, "steps before them")->capture_default_str()->check(at_least(3));
+  bench_app->add_option("--json", bench.json, "a file to write all numbers to");
+  bench_app->add_option("--export", bench.export_folder,
+                        "a folder to write the initial weights, and each step's batch and loss to");
+  bench_app->add_flag("--profile", bench.profile, "say where the time went, op by op");
+  bench_app->callback([&] { status = bench_command(bench); });
 
   try {
     app.parse(argc, argv);

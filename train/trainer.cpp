@@ -1,6 +1,5 @@
 #include "train/trainer.h"
 
-#include <chrono>
 #include <cmath>
 #include <iostream>
 
@@ -8,6 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/restore.h"
 #include "train/signals.h"
+#include "train/stopwatch.h"
 
 namespace transformlet {
 namespace {
@@ -68,7 +68,7 @@ int Trainer::train() {
 }
 
 void Trainer::step() {
-  const auto start = std::chrono::steady_clock::now();
+  Stopwatch stopwatch;
   newest_ = training_step_(steps_done_);
   if (newest_.diverged()) {
     fail_diverged(fmt::format("at step {} the loss is {} and the gradient's norm {}", steps_done_ + 1,
@@ -79,7 +79,7 @@ void Trainer::step() {
   val_loss_.reset();
   tokens_ += newest_.tokens;
   ++timed_steps_;
-  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  seconds_ += stopwatch.lap();
 }
 
 void Trainer::measure() {

@@ -13,6 +13,7 @@ struct TrainArguments {
   std::string config;                  // empty when resuming
   std::string resume;                  // the folder of a run
   std::string run;                     // the folder to make; empty: runs/<config's name>/<number>
+  bool profile = false;                // print where the time went
   std::vector<std::string> overrides;  // key=value
 };
 int train_command(const TrainArguments& arguments);
@@ -39,5 +40,15 @@ struct GradcheckArguments {
   std::vector<std::string> overrides;
 };
 int gradcheck_command(const GradcheckArguments& arguments);
+
+struct BenchArguments {
+  std::string config;
+  int64_t steps = 100, warm_up = 10;
+  std::string json;           // the file to write the numbers to; empty: none
+  std::string export_folder;  // for train/step_export.h; empty: none
+  bool profile = false;
+  std::vector<std::string> overrides;
+};
+int bench_command(const BenchArguments& arguments);
 
 }  // namespace transformlet

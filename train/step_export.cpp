@@ -1,0 +1,55 @@
+#include "train/step_export.h"
+
+#include <fmt/ranges.h>
+
+#include "train/config/writer.h"
+#include "train/durable_file.h"
+
+namespace transformlet {
+
+StepExport::StepExport(const std::filesystem::path& folder, const ExperimentConfig& config,
+                       const Experiment& experiment)
+    : folder_(folder),
+      experiment_(experiment),
+      order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size) {
+  std::vector<std::string> decayed;
+  for (const Parameter& parameter : experiment.parameters.list()) {
+    if (decays(parameter, config.optimizer)) decayed.push_back(parameter.value.name());
+  }
+  make_folders(folder_);
+  replace_file(folder_ / "config.yaml", write_config(config));
+  write_safetensors(folder_ / "weights.safetensors",
+                    {.tensors = weights(), .metadata = {{"decayed", fmt::format("{}", fmt::join(decayed, " "))}}});
+}
+
+void StepExport::add(int64_t step, const StepResult& result) {
+  const Batch batch = experiment_.task.batch(Split::train, order_.examples(step));
+  require(batch.mask.allows_all(), "bench: the batches of this task have masks, which --export does not write");
+  shape_ = batch.inputs.shape();
+  inputs_.insert(inputs_.end(), batch.inputs.ids().begin(), batch.inputs.ids().end());
+  targets_.insert(targets_.end(), batch.targets.ids().begin(), batch.targets.ids().end());
+  learning_rates_.push_back(result.learning_rate);
+  losses_.push_back(result.loss);
+}
+
+void StepExport::finish() const {
+  const auto steps = static_cast<int64_t>(losses_.size());
+  const Shape each{steps}, batches{steps, shape_[0], shape_[1]};
+  write_safetensors(folder_ / "steps.safetensors",
+                    {.tensors = {{"inputs", tensor(inputs_, batches, DType::float64)},
+                                 {"targets", tensor(targets_, batches, DType::float64)},
+                                 {"learning_rates", tensor(learning_rates_, each, DType::float64)},
+                                 {"losses", tensor(losses_, each, DType::float64)}},
+                     .metadata = {}});
+  write_safetensors(folder_ / "final_weights.safetensors", {.tensors = weights(), .metadata = {}});
+}
+
+std::vector<NamedTensor> StepExport::weights() const {
+  std::vector<NamedTensor> result;
+  for (const Parameter& parameter : experiment_.parameters.list()) {
+    result.push_back({parameter.value.name(), parameter.value});
+  }
+  return result;
+}
+
+}  // namespace transformlet
