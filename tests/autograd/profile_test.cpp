@@ -8,6 +8,7 @@
 
 #include "autograd/attention.h"
 #include "autograd/catalogue.h"
+#include "autograd/recompute.h"
 #include "tests/tensors.h"
 
 namespace transformlet {
