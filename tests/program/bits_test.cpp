@@ -121,6 +121,24 @@ TEST_P(Bits, AnyNumberOfThreadsOfALargerModel) {
   for (const std::string threads : {"2", "3"}) expect_equal(one, with_threads(threads));
 }
 
+// A decoder, with its own dropout and with parallel kernels, and blocks that are computed again in the backward pass.
+TEST_P(Bits, RecomputingAndThreadsChangeNothing) {
+  for (const std::string model :
+       {"model.d_model=72", "model={kind: decoder, num_heads: 3, d_model: 72, dropout: 0.1}"}) {
+    SCOPED_TRACE(model);
+    const auto run = [&](const std::string& name, const std::string& threads, const std::string& recompute) {
+      const std::string heads = "model.num_heads=3";
+      return bits_of_run(
+          name + std::to_string(model.size()),
+          {model, heads, "task.seq_len=19", "train.max_steps=8", "evaluate.every=4", "checkpoint.every=4",
+           "train.log_every=1", "train.threads=" + threads, "train.recompute=" + recompute});
+    };
+    const auto kept = run("kept", "1", "false");
+    expect_equal(kept, run("again", "1", "true"));
+    expect_equal(kept, run("threads", "3", "true"));
+  }
+}
+
 TEST_P(Bits, EverySeedIsAnother) {
   const auto a = bits_of_run("a"), b = bits_of_run("b", {"seed=8"});
   for (const auto& [name, bytes] : a) EXPECT_NE(bytes, b.at(name)) << name;

@@ -37,7 +37,7 @@ void expect_pass(const Arguments& words, int least_rows) {
 
 // Each layer by itself with its input and parameters, then each parameter of the whole model.
 TEST(Gradcheck, ShippedConfigsPass) {
-  for (const std::string config : {"reverse", "sort", "copy"}) {
+  for (const std::string config : {"reverse", "sort", "copy", "repeat"}) {
     SCOPED_TRACE(config);
     expect_pass({source_path("configs/" + config + ".yaml"), "--entries", "4"}, 40);
   }
@@ -52,9 +52,18 @@ TEST(Gradcheck, EveryKindOfModelPasses) {
   for (const std::string override_text :
        {"model.norm_position=pre", "model.activation=gelu", "model.activation=gelu_tanh", "model.position=none",
         "model.position=sinusoidal", "model.input=one_hot", "model.final_norm=true", "model.packed_init=apart",
-        "train.dtype=float32", "train.threads=1"}) {
+        "train.dtype=float32", "train.threads=1", "train.recompute=true"}) {
     SCOPED_TRACE(override_text);
     expect_pass({"small.yaml", override_text, "--entries", "4"}, 60);
+  }
+  const std::string decoder = "num_layers: 2, num_heads: 2, d_model: 8, dropout: 0.1";
+  for (const std::string keys :
+       {"", "tie_embeddings: false", "bias: false", "norm_position: post", "d_ff: 5", "activation: relu",
+        "activation: gelu_tanh", "position: none", "position: sinusoidal"}) {
+    SCOPED_TRACE(keys);
+    expect_pass(
+        {"small.yaml", "model={kind: decoder, " + decoder + (keys.empty() ? "" : ", ") + keys + "}", "--entries", "4"},
+        35);
   }
 }
 

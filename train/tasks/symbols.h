@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "train/task.h"
+#include "train/tasks/strings.h"
 
 namespace transformlet {
 
@@ -25,6 +25,8 @@ class SymbolTask : public Task {
   int64_t train_size = 50000, val_size = 1000, test_size = 10000;
 
  private:
+  StringKind kind() const;
+
   std::array<std::vector<int32_t>, 3> data_;  // the inputs of each split, one after the other
 };
 
