@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "autograd/kernels/elementwise.h"
 #include "autograd/kernels/parallel.h"
 
 namespace transformlet::kernels {
@@ -65,7 +64,10 @@ template <class T>
 void clamp(int64_t n, double bound, const T* x, T* y) {
   const T high = static_cast<T>(bound), low = -high;
   // Both comparisons are false for NaN, which therefore stays.
-  map(n, x, y, [=](T value) { return value < low ? low : value > high ? high : value; });
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) y[i] = x[i] < low ? low : x[i] > high ? high : x[i];
+  });
 }
 
 template void sgd(int64_t, const SgdCoefficients&, const float*, float*);
