@@ -5,6 +5,7 @@
 #include "autograd/kernels/parallel.h"
 
 namespace transformlet::kernels {
+namespace {
 
 template <class T>
 void sgd(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value) {
@@ -70,13 +71,14 @@ void clamp(int64_t n, double bound, const T* x, T* y) {
   });
 }
 
-template void sgd(int64_t, const SgdCoefficients&, const float*, float*);
-template void sgd(int64_t, const SgdCoefficients&, const double*, double*);
-template void sgd_momentum(int64_t, const SgdCoefficients&, const float*, float*, float*);
-template void sgd_momentum(int64_t, const SgdCoefficients&, const double*, double*, double*);
-template void adam(int64_t, const AdamCoefficients&, const float*, float*, float*, float*);
-template void adam(int64_t, const AdamCoefficients&, const double*, double*, double*, double*);
-template void clamp(int64_t, double, const float*, float*);
-template void clamp(int64_t, double, const double*, double*);
+template <class T>
+constexpr OptimizerKernels<T> table = {sgd<T>, sgd_momentum<T>, adam<T>, clamp<T>};
+
+}  // namespace
+
+template <>
+const OptimizerKernels<float> Levels<OptimizerKernels<float>>::TRANSFORMLET_LEVEL = table<float>;
+template <>
+const OptimizerKernels<double> Levels<OptimizerKernels<double>>::TRANSFORMLET_LEVEL = table<double>;
 
 }  // namespace transformlet::kernels
