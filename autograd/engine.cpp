@@ -3,7 +3,7 @@
 #include <span>
 
 #include "autograd/graph.h"
-#include "autograd/kernels/elementwise.h"
+#include "autograd/kernels/functions.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
 #include "autograd/profile.h"
@@ -94,7 +94,8 @@ class Walk {
     if (!sum.defined()) {
       sum = std::move(part);
     } else if (!options_.differentiable && sum.unshared()) {
-      with_dtype(sum.dtype(), [&]<class T>() { kernels::add_into(sum.size(), part.data<T>(), sum.data<T>()); });
+      with_dtype(sum.dtype(),
+                 [&]<class T>() { kernels::functions<T>().add_into(sum.size(), part.data<T>(), sum.data<T>()); });
     } else {
       sum = sum + part;
     }

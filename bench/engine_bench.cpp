@@ -1,7 +1,8 @@
 // What the engine costs: recording an op, walking it back and letting it go, beyond the op's kernels. Chains of many
 // small ops against the same kernel calls in a plain loop.
 #include "autograd/graph.h"
-#include "autograd/kernels/elementwise.h"
+#include "autograd/kernels/arithmetic.h"
+#include "autograd/kernels/functions.h"
 #include "autograd/ops.h"
 #include "bench/side_by_side.h"
 
@@ -32,7 +33,7 @@ void affine_chain(benchmark::State& state) {
   float from = 1, to = 0;
   const auto scale = [&] {
     benchmark::DoNotOptimize(from);
-    kernels::map(1, &from, &to, [](float value) { return 0.5f * value; });
+    kernels::functions<float>().affine(1, 0.5f, 0.0f, &from, &to);
     benchmark::DoNotOptimize(to);
   };
   chain(
@@ -52,7 +53,7 @@ void add_chain(benchmark::State& state) {
       [&] {
         benchmark::DoNotOptimize(a);
         const kernels::Broadcast<2> plan(shape, {std::span<const int64_t>(shape), std::span<const int64_t>()});
-        kernels::map(plan, &a, &b, &sum, [](float x, float y) { return x + y; });
+        kernels::arithmetic<float>().add(plan, &a, &b, &sum);
         benchmark::DoNotOptimize(sum);
       });
 }

@@ -81,8 +81,8 @@ void layer_norm_kernel(benchmark::State& state) {
   const Tensor x = values({rows, columns}), gain = values({columns}), bias = values({columns});
   Tensor y = empty_like(x), mean = empty({rows}, DType::float32), inverse_deviation = empty_like(mean);
   against_copy(state, 2 * x.size(), [&] {
-    kernels::layer_norm<float>(rows, columns, x.data<float>(), gain.data<float>(), bias.data<float>(), 1e-5f,
-                               y.data<float>(), mean.data<float>(), inverse_deviation.data<float>());
+    kernels::norm<float>().layer_norm(rows, columns, x.data<float>(), gain.data<float>(), bias.data<float>(), 1e-5f,
+                                      y.data<float>(), mean.data<float>(), inverse_deviation.data<float>());
   });
 }
 
@@ -91,9 +91,9 @@ void layer_norm_backward_kernel(benchmark::State& state) {
   const Tensor x = values({rows, columns}), gain = values({columns}), row_values = full({rows}, 0.5, DType::float32);
   Tensor dx = empty_like(x), dgain = empty_like(gain), dbias = empty_like(gain);
   against_copy(state, 3 * x.size(), [&] {
-    kernels::layer_norm_backward<float>(rows, columns, x.data<float>(), x.data<float>(), gain.data<float>(),
-                                        row_values.data<float>(), row_values.data<float>(), dx.data<float>(),
-                                        dgain.data<float>(), dbias.data<float>());
+    kernels::norm<float>().layer_norm_backward(rows, columns, x.data<float>(), x.data<float>(), gain.data<float>(),
+                                               row_values.data<float>(), row_values.data<float>(), dx.data<float>(),
+                                               dgain.data<float>(), dbias.data<float>());
   });
 }
 
@@ -101,7 +101,8 @@ void softmax_kernel(benchmark::State& state) {
   const int64_t rows = state.range(0), columns = state.range(1);
   const Tensor x = values({rows, columns});
   Tensor y = empty_like(x);
-  against_copy(state, 2 * x.size(), [&] { kernels::softmax<float>(rows, columns, x.data<float>(), y.data<float>()); });
+  against_copy(state, 2 * x.size(),
+               [&] { kernels::softmax<float>().softmax(rows, columns, x.data<float>(), y.data<float>()); });
 }
 
 void gelu_op(benchmark::State& state) {  // of a constant, so nothing is recorded: the kernel is all there is
@@ -121,8 +122,8 @@ void adam_kernel(benchmark::State& state) {
                                                .root_scale = 1,
                                                .epsilon = 1e-8};
   against_copy(state, 7 * gradient.size(), [&] {
-    kernels::adam<float>(gradient.size(), coefficients, gradient.data<float>(), value.data<float>(),
-                         first.data<float>(), second.data<float>());
+    kernels::optimizer<float>().adam(gradient.size(), coefficients, gradient.data<float>(), value.data<float>(),
+                                     first.data<float>(), second.data<float>());
   });
 }
 

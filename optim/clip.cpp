@@ -17,8 +17,9 @@ double global_norm(const TensorList& gradients) {
   require_all_defined("global_norm", gradients);
   double squares = 0;
   for (const Tensor& gradient : gradients) {
-    squares += with_dtype(gradient.dtype(),
-                          [&]<class T>() { return kernels::sum_of_squares(gradient.size(), gradient.data<T>()); });
+    squares += with_dtype(gradient.dtype(), [&]<class T>() {
+      return kernels::reduce<T>().sum_of_squares(gradient.size(), gradient.data<T>());
+    });
   }
   return std::sqrt(squares);
 }
@@ -33,8 +34,9 @@ TensorList clip_by_value(const TensorList& gradients, double max_value) {
   TensorList clipped;
   for (const Tensor& gradient : gradients) {
     Tensor& result = clipped.emplace_back(empty_like(gradient));
-    with_dtype(gradient.dtype(),
-               [&]<class T>() { kernels::clamp(gradient.size(), max_value, gradient.data<T>(), result.data<T>()); });
+    with_dtype(gradient.dtype(), [&]<class T>() {
+      kernels::optimizer<T>().clamp(gradient.size(), max_value, gradient.data<T>(), result.data<T>());
+    });
   }
   return clipped;
 }

@@ -29,9 +29,10 @@ class Sgd final : public Optimizer {
     with_dtype(gradient.dtype(), [&]<class T>() {
       T* const value = overwrite<T>(parameter.value);
       if (state.empty()) {
-        kernels::sgd(gradient.size(), coefficients, gradient.data<T>(), value);
+        kernels::optimizer<T>().sgd(gradient.size(), coefficients, gradient.data<T>(), value);
       } else {
-        kernels::sgd_momentum(gradient.size(), coefficients, gradient.data<T>(), value, overwrite<T>(state[0]));
+        kernels::optimizer<T>().sgd_momentum(gradient.size(), coefficients, gradient.data<T>(), value,
+                                             overwrite<T>(state[0]));
       }
     });
   }
@@ -62,8 +63,8 @@ class Adam final : public Optimizer {
         .epsilon = config_.epsilon,
     };
     with_dtype(gradient.dtype(), [&]<class T>() {
-      kernels::adam(gradient.size(), coefficients, gradient.data<T>(), overwrite<T>(parameter.value),
-                    overwrite<T>(state[0]), overwrite<T>(state[1]));
+      kernels::optimizer<T>().adam(gradient.size(), coefficients, gradient.data<T>(), overwrite<T>(parameter.value),
+                                   overwrite<T>(state[0]), overwrite<T>(state[1]));
     });
   }
 

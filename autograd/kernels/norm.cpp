@@ -5,6 +5,7 @@
 
 #include "autograd/kernels/parallel.h"
 #include "autograd/kernels/reduce.h"
+#include "autograd/kernels/row_blocks.h"
 #include "autograd/kernels/scratch.h"
 
 namespace transformlet::kernels {
@@ -29,40 +30,75 @@ void for_pieces(int64_t rows, int64_t columns, T* dgain, T* dbias, const Rows& r
       rows_of(piece * piece_rows, std::min(rows, (piece + 1) * piece_rows), gain_part, bias_part);
     }
   });
-  if (dgain != nullptr) sum_middle<T>(1, pieces, columns, gains, dgain);
-  if (dbias != nullptr) sum_middle<T>(1, pieces, columns, biases, dbias);
+  const auto sum = Levels<ReduceKernels<T>>::TRANSFORMLET_LEVEL.sum_middle;
+  sum(1, pieces, columns, gains, dgain);
+  if (dbias != nullptr) sum(1, pieces, columns, biases, dbias);
 }
 
-}  // namespace
+template <class T>
+void normalise_row(int64_t columns, const T* x, T mean, T factor, const T* gain, const T* bias, T* y) {
+  if (bias != nullptr) {
+#pragma omp simd
+    for (int64_t i = 0; i < columns; ++i) y[i] = (x[i] - mean) * factor * gain[i] + bias[i];
+  } else {
+#pragma omp simd
+    for (int64_t i = 0; i < columns; ++i) y[i] = (x[i] - mean) * factor * gain[i];
+  }
+}
 
 template <class T>
 void layer_norm(int64_t rows, int64_t columns, const T* x, const T* gain, const T* bias, T epsilon, T* y, T* mean,
                 T* inverse_deviation) {
   const T scale = T(1) / static_cast<T>(columns);
-  for_rows(rows, 4 * columns, [=](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row) {
-      const T* const from = x + row * columns;
-      T* const to = y + row * columns;
-      T total = 0;
-#pragma omp simd reduction(+ : total)
-      for (int64_t i = 0; i < columns; ++i) total += from[i];
-      const T m = total * scale;
-      // Two passes: the mean of squares minus the square of the mean would lose all digits of an offset row.
-      T squares = 0;
-#pragma omp simd reduction(+ : squares)
-      for (int64_t i = 0; i < columns; ++i) squares += (from[i] - m) * (from[i] - m);
-      const T r = T(1) / std::sqrt(squares * scale + epsilon);
-      if (bias != nullptr) {
-#pragma omp simd
-        for (int64_t i = 0; i < columns; ++i) to[i] = (from[i] - m) * r * gain[i] + bias[i];
-      } else {
-#pragma omp simd
-        for (int64_t i = 0; i < columns; ++i) to[i] = (from[i] - m) * r * gain[i];
+  for_rows(rows, 2 * columns, [=](int64_t first, int64_t last) {
+    for_row_blocks(first, last, columns, [=](int64_t row, int64_t count) {
+      const T* const block = x + row * columns;
+      T *const means = mean + row, *const factors = inverse_deviation + row;
+      for (int64_t r = 0; r < count; ++r) {
+        means[r] = scale * sum_of<T>(columns, [from = block + r * columns](int64_t i) { return from[i]; });
       }
-      mean[row] = m;
-      inverse_deviation[row] = r;
-    }
+      // Another pass: the mean of squares minus the square of the mean would lose all digits of an offset row.
+      for (int64_t r = 0; r < count; ++r) {
+        factors[r] = sum_of<T>(
+            columns, [from = block + r * columns, m = means[r]](int64_t i) { return (from[i] - m) * (from[i] - m); });
+      }
+#pragma omp simd
+      for (int64_t r = 0; r < count; ++r) factors[r] = T(1) / std::sqrt(factors[r] * scale + epsilon);
+      for (int64_t r = 0; r < count; ++r) {
+        normalise_row(columns, block + r * columns, means[r], factors[r], gain, bias, y + (row + r) * columns);
+      }
+    });
   });
+}
+
+// The sums over a row that its dx needs. On the way the row's part is added to the gradients of gain and bias.
+template <class T>
+struct RowSums {
+  T of_g, of_product;
+};
+template <class T, bool with_bias>
+RowSums<T> backward_sums(int64_t columns, const T* dy, const T* x, const T* gain, T mean, T factor, T* dgain,
+                         T* dbias) {
+  T total = 0, product = 0;
+#pragma omp simd reduction(+ : total, product)
+  for (int64_t i = 0; i < columns; ++i) {
+    const T d = dy[i], dn = d * ((x[i] - mean) * factor);
+    total += d * gain[i];
+    product += dn * gain[i];
+    dgain[i] += dn;
+    if constexpr (with_bias) dbias[i] += d;
+  }
+  return {total, product};
+}
+
+// dx = factor * (g - mean of g - n * mean of g * n)
+template <class T>
+void backward_row(int64_t columns, const T* dy, const T* x, const T* gain, T mean, T factor, T mean_of_g,
+                  T mean_of_product, T* dx) {
+#pragma omp simd
+  for (int64_t i = 0; i < columns; ++i) {
+    dx[i] = factor * (dy[i] * gain[i] - mean_of_g - (x[i] - mean) * factor * mean_of_product);
+  }
 }
 
 // With n = (x - mean) * r and g = dy * gain: dx = r * (g - mean(g) - n * mean(g * n)).
@@ -71,80 +107,74 @@ void layer_norm_backward(int64_t rows, int64_t columns, const T* dy, const T* x,
                          const T* inverse_deviation, T* dx, T* dgain, T* dbias) {
   const T scale = T(1) / static_cast<T>(columns);
   for_pieces<T>(rows, columns, dgain, dbias, [=](int64_t first, int64_t last, T* gain_part, T* bias_part) {
-    for (int64_t row = first; row < last; ++row) {
-      const T* const from = x + row * columns;
-      const T* const g = dy + row * columns;
-      const T m = mean[row], r = inverse_deviation[row];
-      T total = 0, product = 0;
-#pragma omp simd reduction(+ : total, product)
-      for (int64_t i = 0; i < columns; ++i) {
-        const T n = (from[i] - m) * r;
-        total += g[i] * gain[i];
-        product += g[i] * gain[i] * n;
+    const auto sums_of = bias_part != nullptr ? backward_sums<T, true> : backward_sums<T, false>;
+    for_row_blocks(first, last, columns, [=](int64_t row, int64_t count) {
+      RowSums<T> sums[most_block_rows];
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t place = (row + r) * columns;
+        sums[r] = sums_of(columns, dy + place, x + place, gain, mean[row + r], inverse_deviation[row + r], gain_part,
+                          bias_part);
       }
-#pragma omp simd
-      for (int64_t i = 0; i < columns; ++i) gain_part[i] += g[i] * (from[i] - m) * r;
-      if (bias_part != nullptr) {
-#pragma omp simd
-        for (int64_t i = 0; i < columns; ++i) bias_part[i] += g[i];
+      for (int64_t r = 0; r < count && dx != nullptr; ++r) {
+        const int64_t place = (row + r) * columns;
+        backward_row(columns, dy + place, x + place, gain, mean[row + r], inverse_deviation[row + r],
+                     scale * sums[r].of_g, scale * sums[r].of_product, dx + place);
       }
-      if (dx == nullptr) continue;
-      T* const to = dx + row * columns;
-#pragma omp simd
-      for (int64_t i = 0; i < columns; ++i) {
-        to[i] = r * (g[i] * gain[i] - scale * total - (from[i] - m) * r * (scale * product));
-      }
-    }
+    });
   });
 }
+
+// RMS norm is layer norm around 0 instead of the mean, and without the mean's part in dx.
 
 template <class T>
 void rms_norm(int64_t rows, int64_t columns, const T* x, const T* gain, T epsilon, T* y, T* inverse_rms) {
-  for_rows(rows, 3 * columns, [=](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row) {
-      const T* const from = x + row * columns;
-      T* const to = y + row * columns;
-      T squares = 0;
-#pragma omp simd reduction(+ : squares)
-      for (int64_t i = 0; i < columns; ++i) squares += from[i] * from[i];
-      const T r = T(1) / std::sqrt(squares / static_cast<T>(columns) + epsilon);
+  const T scale = T(1) / static_cast<T>(columns);
+  for_rows(rows, 2 * columns, [=](int64_t first, int64_t last) {
+    for_row_blocks(first, last, columns, [=](int64_t row, int64_t count) {
+      const T* const block = x + row * columns;
+      T* const factors = inverse_rms + row;
+      for (int64_t r = 0; r < count; ++r) {
+        factors[r] = sum_of<T>(columns, [from = block + r * columns](int64_t i) { return from[i] * from[i]; });
+      }
 #pragma omp simd
-      for (int64_t i = 0; i < columns; ++i) to[i] = from[i] * r * gain[i];
-      inverse_rms[row] = r;
-    }
+      for (int64_t r = 0; r < count; ++r) factors[r] = T(1) / std::sqrt(factors[r] * scale + epsilon);
+      for (int64_t r = 0; r < count; ++r) {
+        normalise_row<T>(columns, block + r * columns, T(0), factors[r], gain, nullptr, y + (row + r) * columns);
+      }
+    });
   });
 }
 
-// With n = x * r and g = dy * gain: dx = r * (g - n * mean(g * n)).
 template <class T>
 void rms_norm_backward(int64_t rows, int64_t columns, const T* dy, const T* x, const T* gain, const T* inverse_rms,
                        T* dx, T* dgain) {
+  const T scale = T(1) / static_cast<T>(columns);
   for_pieces<T>(rows, columns, dgain, static_cast<T*>(nullptr), [=](int64_t first, int64_t last, T* gain_part, T*) {
-    for (int64_t row = first; row < last; ++row) {
-      const T* const from = x + row * columns;
-      const T* const g = dy + row * columns;
-      const T r = inverse_rms[row];
-      T product = 0;
-#pragma omp simd reduction(+ : product)
-      for (int64_t i = 0; i < columns; ++i) product += g[i] * gain[i] * from[i] * r;
-#pragma omp simd
-      for (int64_t i = 0; i < columns; ++i) gain_part[i] += g[i] * from[i] * r;
-      if (dx == nullptr) continue;
-      T* const to = dx + row * columns;
-      const T mean_product = product / static_cast<T>(columns);
-#pragma omp simd
-      for (int64_t i = 0; i < columns; ++i) to[i] = r * (g[i] * gain[i] - from[i] * r * mean_product);
-    }
+    for_row_blocks(first, last, columns, [=](int64_t row, int64_t count) {
+      T products[most_block_rows];
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t place = (row + r) * columns;
+        products[r] = backward_sums<T, false>(columns, dy + place, x + place, gain, T(0), inverse_rms[row + r],
+                                              gain_part, nullptr)
+                          .of_product;
+      }
+      for (int64_t r = 0; r < count && dx != nullptr; ++r) {
+        const int64_t place = (row + r) * columns;
+        backward_row(columns, dy + place, x + place, gain, T(0), inverse_rms[row + r], T(0), scale * products[r],
+                     dx + place);
+      }
+    });
   });
 }
 
-#define INSTANTIATE(T)                                                                                               \
-  template void layer_norm(int64_t, int64_t, const T*, const T*, const T*, T, T*, T*, T*);                           \
-  template void layer_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const T*, const T*, T*, T*, T*); \
-  template void rms_norm(int64_t, int64_t, const T*, const T*, T, T*, T*);                                           \
-  template void rms_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const T*, T*, T*);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+template <class T>
+constexpr NormKernels<T> table = {layer_norm<T>, layer_norm_backward<T>, rms_norm<T>, rms_norm_backward<T>};
+
+}  // namespace
+
+template <>
+const NormKernels<float> Levels<NormKernels<float>>::TRANSFORMLET_LEVEL = table<float>;
+template <>
+const NormKernels<double> Levels<NormKernels<double>>::TRANSFORMLET_LEVEL = table<double>;
 
 }  // namespace transformlet::kernels

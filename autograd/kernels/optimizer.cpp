@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "autograd/kernels/elementwise.h"
 #include "autograd/kernels/parallel.h"
 
 namespace transformlet::kernels {
+namespace {
 
 template <class T>
 void sgd(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value) {
@@ -65,16 +65,20 @@ template <class T>
 void clamp(int64_t n, double bound, const T* x, T* y) {
   const T high = static_cast<T>(bound), low = -high;
   // Both comparisons are false for NaN, which therefore stays.
-  map(n, x, y, [=](T value) { return value < low ? low : value > high ? high : value; });
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) y[i] = x[i] < low ? low : x[i] > high ? high : x[i];
+  });
 }
 
-template void sgd(int64_t, const SgdCoefficients&, const float*, float*);
-template void sgd(int64_t, const SgdCoefficients&, const double*, double*);
-template void sgd_momentum(int64_t, const SgdCoefficients&, const float*, float*, float*);
-template void sgd_momentum(int64_t, const SgdCoefficients&, const double*, double*, double*);
-template void adam(int64_t, const AdamCoefficients&, const float*, float*, float*, float*);
-template void adam(int64_t, const AdamCoefficients&, const double*, double*, double*, double*);
-template void clamp(int64_t, double, const float*, float*);
-template void clamp(int64_t, double, const double*, double*);
+template <class T>
+constexpr OptimizerKernels<T> table = {sgd<T>, sgd_momentum<T>, adam<T>, clamp<T>};
+
+}  // namespace
+
+template <>
+const OptimizerKernels<float> Levels<OptimizerKernels<float>>::TRANSFORMLET_LEVEL = table<float>;
+template <>
+const OptimizerKernels<double> Levels<OptimizerKernels<double>>::TRANSFORMLET_LEVEL = table<double>;
 
 }  // namespace transformlet::kernels

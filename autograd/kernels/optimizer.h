@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "autograd/kernels/level.h"
+
 namespace transformlet::kernels {
 
 // g = gradient_scale * gradient + weight_decay * value
@@ -14,12 +16,6 @@ struct SgdCoefficients {
   double learning_rate, gradient_scale, weight_decay;
   double velocity_keeps, velocity_takes, gradient_share, velocity_share;
 };
-
-// Without momentum: value -= learning_rate * g.
-template <class T>
-void sgd(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value);
-template <class T>
-void sgd_momentum(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value, T* velocity);
 
 // g = gradient_scale * gradient + weight_decay * value
 // first = beta1 * first + (1 - beta1) * g
@@ -32,10 +28,18 @@ struct AdamCoefficients {
 };
 
 template <class T>
-void adam(int64_t n, const AdamCoefficients& coefficients, const T* gradient, T* value, T* first, T* second);
+struct OptimizerKernels {
+  // Without momentum: value -= learning_rate * g.
+  void (*sgd)(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value);
+  void (*sgd_momentum)(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value, T* velocity);
+  void (*adam)(int64_t n, const AdamCoefficients& coefficients, const T* gradient, T* value, T* first, T* second);
+  // y[i] = x[i], brought into -bound ... bound. NaN stays NaN.
+  void (*clamp)(int64_t n, double bound, const T* x, T* y);
+};
 
-// y[i] = x[i], brought into -bound ... bound. NaN stays NaN.
 template <class T>
-void clamp(int64_t n, double bound, const T* x, T* y);
+const OptimizerKernels<T>& optimizer() {
+  return best<OptimizerKernels<T>>();
+}
 
 }  // namespace transformlet::kernels

@@ -12,12 +12,30 @@ namespace {
 constexpr int64_t piece_length = 4096;  // of a contiguous sum
 constexpr int64_t piece_rows = 256;     // of a sum of rows
 
+// The sum of term(i), in four chains of additions: one would wait for itself.
+template <class Total, class Term>
+[[gnu::always_inline]] inline Total sum_of(int64_t n, const Term& term) {
+  const int64_t quarter = n / 4;
+  Total a = 0, b = 0, c = 0, d = 0;
+#pragma omp simd reduction(+ : a, b, c, d)
+  for (int64_t i = 0; i < quarter; ++i) {
+    a += term(i);
+    b += term(quarter + i);
+    c += term(2 * quarter + i);
+    d += term(3 * quarter + i);
+  }
+  for (int64_t i = 4 * quarter; i < n; ++i) a += term(i);
+  return (a + b) + (c + d);
+}
+
 template <class T>
 double sum_contiguous(int64_t n, const T* x) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (int64_t i = 0; i < n; ++i) total += x[i];
-  return static_cast<double>(total);
+  double total = 0;
+  for (int64_t begin = 0; begin < n; begin += piece_length) {
+    total += static_cast<double>(
+        sum_of<T>(std::min(piece_length, n - begin), [from = x + begin](int64_t i) { return from[i]; }));
+  }
+  return total;
 }
 
 // Sums pieces of fixed length by `piece`, and those in order, in double.
@@ -35,18 +53,22 @@ double sum_in_pieces(int64_t n, const Piece& piece) {
   return total;
 }
 
-// y (inner) = the sum of the rows of x (count, inner)
+// y (inner) = the sum of the rows of x (count, inner), four at a time.
 template <class T>
 void sum_rows(int64_t count, int64_t inner, const T* x, T* y) {
   std::fill(y, y + inner, T(0));
-  for (int64_t row = 0; row < count; ++row) {
+  int64_t row = 0;
+  for (; row + 4 <= count; row += 4) {
+    const T *const a = x + row * inner, *const b = a + inner, *const c = b + inner, *const d = c + inner;
+#pragma omp simd
+    for (int64_t i = 0; i < inner; ++i) y[i] += (a[i] + b[i]) + (c[i] + d[i]);
+  }
+  for (; row < count; ++row) {
     const T* const from = x + row * inner;
 #pragma omp simd
     for (int64_t i = 0; i < inner; ++i) y[i] += from[i];
   }
 }
-
-}  // namespace
 
 template <class T>
 void sum_middle(int64_t outer, int64_t count, int64_t inner, const T* x, T* y) {
@@ -101,18 +123,21 @@ void max_middle(int64_t outer, int64_t count, int64_t inner, const T* x, T* y, T
 template <class T>
 double sum_of_squares(int64_t n, const T* x) {
   return sum_in_pieces(n, [&](int64_t begin, int64_t end) {
-    double total = 0;
-#pragma omp simd reduction(+ : total)
-    for (int64_t i = begin; i < end; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-    return total;
+    return sum_of<double>(end - begin, [from = x + begin](int64_t i) {
+      const auto value = static_cast<double>(from[i]);
+      return value * value;
+    });
   });
 }
 
-template void sum_middle(int64_t, int64_t, int64_t, const float*, float*);
-template void sum_middle(int64_t, int64_t, int64_t, const double*, double*);
-template void max_middle(int64_t, int64_t, int64_t, const float*, float*, float*);
-template void max_middle(int64_t, int64_t, int64_t, const double*, double*, double*);
-template double sum_of_squares(int64_t, const float*);
-template double sum_of_squares(int64_t, const double*);
+template <class T>
+constexpr ReduceKernels<T> table = {sum_middle<T>, max_middle<T>, sum_of_squares<T>};
+
+}  // namespace
+
+template <>
+const ReduceKernels<float> Levels<ReduceKernels<float>>::TRANSFORMLET_LEVEL = table<float>;
+template <>
+const ReduceKernels<double> Levels<ReduceKernels<double>>::TRANSFORMLET_LEVEL = table<double>;
 
 }  // namespace transformlet::kernels

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/kernels/parallel.h"
+#include "autograd/kernels/row_blocks.h"
+#include "autograd/kernels/vector_math.h"
 
 namespace transformlet::kernels {
 namespace {
 
-constexpr int64_t exp_cost = 8;  // an exponential in units of an addition
+constexpr int64_t exp_cost = 4;  // an element with its exponential, in units of an addition
 
 // Calls body(row) for every row.
 template <class Body>
@@ -26,122 +27,150 @@ T largest(int64_t n, const T* x) {
   return result;
 }
 
+// y = exp(x - peak); gives back the sum.
+template <class T>
+T exp_row(int64_t n, const T* x, T peak, T* y) {
+  return sum_of<T>(n, [=](int64_t i) { return y[i] = vector_exp(x[i] - peak); });
+}
+
 // The logarithm of the sum of exp(x - peak), where peak is the largest, so nothing overflows. It stays apart from the
 // peak: their sum would be rounded to the peak's last digit, and probabilities to as many digits fewer.
 template <class T>
 T log_sum_exp(int64_t n, const T* x, T peak) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (int64_t i = 0; i < n; ++i) total += std::exp(x[i] - peak);
-  return std::log(total);
+  return std::log(sum_of<T>(n, [=](int64_t i) { return vector_exp(x[i] - peak); }));
 }
 
-}  // namespace
+template <class T>
+void scale_row(int64_t n, T factor, T* x) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
+}
 
 template <class T>
 void softmax(int64_t rows, int64_t columns, const T* x, T* y) {
-  for_each_row(rows, columns, [=](int64_t row) {
-    const T* const from = x + row * columns;
-    T* const to = y + row * columns;
-    const T peak = largest(columns, from);
-    T total = 0;
-    for (int64_t i = 0; i < columns; ++i) total += to[i] = std::exp(from[i] - peak);
-    const T scale = T(1) / total;
-#pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) to[i] *= scale;
+  for_rows(rows, exp_cost * columns, [=](int64_t first, int64_t last) {
+    for_row_blocks(first, last, columns, [=](int64_t row, int64_t count) {
+      const T* const from = x + row * columns;
+      T* const to = y + row * columns;
+      T peaks[most_block_rows], totals[most_block_rows];
+      for (int64_t r = 0; r < count; ++r) peaks[r] = largest(columns, from + r * columns);
+      for (int64_t r = 0; r < count; ++r) {
+        totals[r] = exp_row(columns, from + r * columns, peaks[r], to + r * columns);
+      }
+      for (int64_t r = 0; r < count; ++r) scale_row(columns, T(1) / totals[r], to + r * columns);
+    });
   });
+}
+
+template <class T>
+void softmax_backward_row(int64_t n, const T* dy, const T* y, T product, T* dx) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - product);
 }
 
 template <class T>
 void softmax_backward(int64_t rows, int64_t columns, const T* dy, const T* y, T* dx) {
-  for_each_row(rows, columns, [=](int64_t row) {
-    const T* const d = dy + row * columns;
-    const T* const p = y + row * columns;
-    T* const to = dx + row * columns;
-    T product = 0;
-#pragma omp simd reduction(+ : product)
-    for (int64_t i = 0; i < columns; ++i) product += d[i] * p[i];
-#pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) to[i] = p[i] * (d[i] - product);
+  for_rows(rows, 2 * columns, [=](int64_t first, int64_t last) {
+    for_row_blocks(first, last, columns, [=](int64_t row, int64_t count) {
+      T products[most_block_rows];
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t place = (row + r) * columns;
+        products[r] = sum_of<T>(columns, [d = dy + place, p = y + place](int64_t i) { return d[i] * p[i]; });
+      }
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t place = (row + r) * columns;
+        softmax_backward_row(columns, dy + place, y + place, products[r], dx + place);
+      }
+    });
   });
+}
+
+template <class T>
+void log_probabilities(int64_t n, const T* x, T peak, T log_total, T* y) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - peak) - log_total;
 }
 
 template <class T>
 void log_softmax(int64_t rows, int64_t columns, const T* x, T* y) {
   for_each_row(rows, columns, [=](int64_t row) {
     const T* const from = x + row * columns;
-    T* const to = y + row * columns;
     const T peak = largest(columns, from);
-    const T log_total = log_sum_exp(columns, from, peak);
-#pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) to[i] = (from[i] - peak) - log_total;
+    log_probabilities(columns, from, peak, log_sum_exp(columns, from, peak), y + row * columns);
   });
+}
+
+template <class T>
+void log_softmax_backward_row(int64_t n, const T* dy, const T* y, T total, T* dx) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) dx[i] = dy[i] - vector_exp(y[i]) * total;
 }
 
 template <class T>
 void log_softmax_backward(int64_t rows, int64_t columns, const T* dy, const T* y, T* dx) {
   for_each_row(rows, columns, [=](int64_t row) {
     const T* const d = dy + row * columns;
-    const T* const from = y + row * columns;
-    T* const to = dx + row * columns;
-    T total = 0;
-#pragma omp simd reduction(+ : total)
-    for (int64_t i = 0; i < columns; ++i) total += d[i];
-#pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) to[i] = d[i] - std::exp(from[i]) * total;
+    log_softmax_backward_row(columns, d, y + row * columns, sum_of<T>(columns, [=](int64_t i) { return d[i]; }),
+                             dx + row * columns);
   });
 }
 
 template <class T>
-void cross_entropy(int64_t rows, int64_t columns, const T* logits, const int32_t* targets, int32_t ignored, T smoothing,
-                   T* losses, T* log_totals) {
-  for_each_row(rows, columns, [=](int64_t row) {
-    const T* const x = logits + row * columns;
-    if (targets[row] == ignored) {
-      losses[row] = log_totals[row] = T(0);
+void cross_entropy(const CrossEntropy<T>& p, T* losses, T* peaks, T* log_totals) {
+  for_each_row(p.rows, p.columns, [=, &p](int64_t row) {
+    const T* const x = p.logits + row * p.columns;
+    if (p.targets[row] == p.ignored) {
+      losses[row] = peaks[row] = log_totals[row] = T(0);
       return;
     }
-    const T peak = largest(columns, x);
-    const T log_total = log_sum_exp(columns, x, peak);
-    T loss = (T(1) - smoothing) * (log_total - (x[targets[row]] - peak));
-    if (smoothing != T(0)) {
-      T total = 0;
-#pragma omp simd reduction(+ : total)
-      for (int64_t i = 0; i < columns; ++i) total += log_total - (x[i] - peak);
-      loss += smoothing / static_cast<T>(columns) * total;
+    const T peak = largest(p.columns, x);
+    const T log_total = log_sum_exp(p.columns, x, peak);
+    T loss = (T(1) - p.smoothing) * (log_total - (x[p.targets[row]] - peak));
+    if (p.smoothing != T(0)) {
+      loss += p.smoothing / static_cast<T>(p.columns) *
+              sum_of<T>(p.columns, [=](int64_t i) { return log_total - (x[i] - peak); });
     }
     losses[row] = loss;
+    peaks[row] = peak;
     log_totals[row] = log_total;
   });
 }
 
+// y = factor * (softmax(x) - shift)
 template <class T>
-void cross_entropy_backward(int64_t rows, int64_t columns, const T* logits, const int32_t* targets, int32_t ignored,
-                            T smoothing, const T* log_totals, T dloss, T* dlogits) {
-  const T spread = smoothing / static_cast<T>(columns);
-  for_each_row(rows, columns, [=](int64_t row) {
-    const T* const x = logits + row * columns;
-    T* const to = dlogits + row * columns;
-    if (targets[row] == ignored) {
-      std::fill_n(to, columns, T(0));
+void probability_row(int64_t n, const T* x, T peak, T log_total, T factor, T shift, T* y) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) y[i] = factor * (vector_exp((x[i] - peak) - log_total) - shift);
+}
+
+template <class T>
+void cross_entropy_backward(const CrossEntropy<T>& p, const T* peaks, const T* log_totals, T dloss, T* dlogits) {
+  const T spread = p.smoothing / static_cast<T>(p.columns);
+  for_each_row(p.rows, p.columns, [=, &p](int64_t row) {
+    const T* const x = p.logits + row * p.columns;
+    T* const to = dlogits + row * p.columns;
+    if (p.targets[row] == p.ignored) {
+      std::fill_n(to, p.columns, T(0));
       return;
     }
-    const T peak = largest(columns, x);
-#pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) to[i] = dloss * (std::exp((x[i] - peak) - log_totals[row]) - spread);
-    to[targets[row]] -= dloss * (T(1) - smoothing);
+    probability_row(p.columns, x, peaks[row], log_totals[row], dloss, spread, to);
+    to[p.targets[row]] -= dloss * (T(1) - p.smoothing);
   });
 }
 
-#define INSTANTIATE(T)                                                                         \
-  template void softmax(int64_t, int64_t, const T*, T*);                                       \
-  template void softmax_backward(int64_t, int64_t, const T*, const T*, T*);                    \
-  template void log_softmax(int64_t, int64_t, const T*, T*);                                   \
-  template void log_softmax_backward(int64_t, int64_t, const T*, const T*, T*);                \
-  template void cross_entropy(int64_t, int64_t, const T*, const int32_t*, int32_t, T, T*, T*); \
-  template void cross_entropy_backward(int64_t, int64_t, const T*, const int32_t*, int32_t, T, const T*, T, T*);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+template <class T>
+constexpr SoftmaxKernels<T> table = {.softmax = softmax<T>,
+                                     .softmax_backward = softmax_backward<T>,
+                                     .log_softmax = log_softmax<T>,
+                                     .log_softmax_backward = log_softmax_backward<T>,
+                                     .cross_entropy = cross_entropy<T>,
+                                     .cross_entropy_backward = cross_entropy_backward<T>};
+
+}  // namespace
+
+template <>
+const SoftmaxKernels<float> Levels<SoftmaxKernels<float>>::TRANSFORMLET_LEVEL = table<float>;
+template <>
+const SoftmaxKernels<double> Levels<SoftmaxKernels<double>>::TRANSFORMLET_LEVEL = table<double>;
 
 }  // namespace transformlet::kernels

@@ -1,8 +1,8 @@
 // Primitives: arithmetic on two tensors that broadcast.
-#include <algorithm>
+#include "autograd/kernels/arithmetic.h"
 
 #include "autograd/catalogue.h"
-#include "autograd/kernels/elementwise.h"
+#include "autograd/kernels/functions.h"
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 
@@ -11,13 +11,14 @@ namespace {
 
 std::span<const int64_t> sizes(const Tensor& x) { return {x.shape().begin(), x.shape().end()}; }
 
-// function(a, b) element by element, not recorded.
-template <class Function>
-Tensor map_two(const char* op, const Tensor& a, const Tensor& b, const Function& function) {
+// An operation element by element, not recorded. choose(kernels) picks it from the table of a type.
+template <class Choose>
+Tensor map_two(const char* op, const Tensor& a, const Tensor& b, const Choose& choose) {
   require_same_dtype(op, {&a, &b});
   Tensor y = empty(broadcast_shapes(op, a.shape(), b.shape()), a.dtype());
   const kernels::Broadcast<2> plan(sizes(y), {sizes(a), sizes(b)});
-  with_dtype(a.dtype(), [&]<class T>() { kernels::map(plan, a.data<T>(), b.data<T>(), y.data<T>(), function); });
+  with_dtype(a.dtype(),
+             [&]<class T>() { choose(kernels::arithmetic<T>())(plan, a.data<T>(), b.data<T>(), y.data<T>()); });
   return y;
 }
 
@@ -29,7 +30,7 @@ Tensor add(const Tensor& a, const Tensor& b) {
   auto vjp = [](const Backward& backward) -> TensorList { return {backward.dy(), backward.dy()}; };
   return record({.op = "add",
                  .inputs = {a, b},
-                 .outputs = {map_two("add", a, b, [](auto x, auto y) { return x + y; })},
+                 .outputs = {map_two("add", a, b, [](const auto& kernels) { return kernels.add; })},
                  .vjp = vjp});
 }
 
@@ -39,7 +40,7 @@ Tensor subtract(const Tensor& a, const Tensor& b) {
   };
   return record({.op = "subtract",
                  .inputs = {a, b},
-                 .outputs = {map_two("subtract", a, b, [](auto x, auto y) { return x - y; })},
+                 .outputs = {map_two("subtract", a, b, [](const auto& kernels) { return kernels.subtract; })},
                  .vjp = vjp});
 }
 
@@ -50,7 +51,7 @@ Tensor multiply(const Tensor& a, const Tensor& b) {
   };
   return record({.op = "multiply",
                  .inputs = {a, b},
-                 .outputs = {map_two("multiply", a, b, [](auto x, auto y) { return x * y; })},
+                 .outputs = {map_two("multiply", a, b, [](const auto& kernels) { return kernels.multiply; })},
                  .vjp = vjp,
                  .saves = {a, b}});
 }
@@ -62,18 +63,17 @@ Tensor divide(const Tensor& a, const Tensor& b) {
   };
   return record({.op = "divide",
                  .inputs = {a, b},
-                 .outputs = {map_two("divide", a, b, [](auto x, auto y) { return x / y; })},
+                 .outputs = {map_two("divide", a, b, [](const auto& kernels) { return kernels.divide; })},
                  .vjp = vjp,
                  .saves = {a, b}});
 }
 
 Tensor greater(const Tensor& a, const Tensor& b) {
-  return map_two("greater", a, b, [](auto x, auto y) { return x > y ? decltype(x)(1) : decltype(x)(0); });
+  return map_two("greater", a, b, [](const auto& kernels) { return kernels.greater; });
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  // Written so that a NaN on either side gives NaN.
-  const Tensor y = map_two("maximum", a, b, [](auto x, auto y) { return x > y || x != x ? x : y; });
+  const Tensor y = map_two("maximum", a, b, [](const auto& kernels) { return kernels.maximum; });
   const Tensor second = greater(b, a);  // a constant: where the gradient goes to b
   auto vjp = [](const Backward& backward) -> TensorList {
     const Tensor &second = backward.saved[0], &dy = backward.dy();
@@ -86,8 +86,7 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
 Tensor affine(const Tensor& x, double scale, double shift) {
   Tensor y = empty_like(x);
   with_dtype(x.dtype(), [&]<class T>() {
-    const T a = static_cast<T>(scale), b = static_cast<T>(shift);
-    kernels::map(x.size(), x.data<T>(), y.data<T>(), [a, b](T value) { return a * value + b; });
+    kernels::functions<T>().affine(x.size(), static_cast<T>(scale), static_cast<T>(shift), x.data<T>(), y.data<T>());
   });
   auto vjp = [scale](const Backward& backward) -> TensorList {
     return {scale == 1.0 ? backward.dy() : affine(backward.dy(), scale, 0.0)};
@@ -103,8 +102,9 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   Tensor y = empty(shape, a.dtype());
   const kernels::Broadcast<3> plan(sizes(y), {sizes(condition), sizes(a), sizes(b)});
-  with_dtype(a.dtype(),
-             [&]<class T>() { kernels::select(plan, condition.data<T>(), a.data<T>(), b.data<T>(), y.data<T>()); });
+  with_dtype(a.dtype(), [&]<class T>() {
+    kernels::arithmetic<T>().select(plan, condition.data<T>(), a.data<T>(), b.data<T>(), y.data<T>());
+  });
   auto vjp = [](const Backward& backward) -> TensorList {
     const Tensor &condition = backward.saved[0], &dy = backward.dy();
     const Tensor zero = scalar(0, dy.dtype());

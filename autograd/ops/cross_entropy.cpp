@@ -21,6 +21,16 @@ Tensor target_distribution(const Tokens& targets, int64_t classes, const CrossEn
   return result;
 }
 
+template <class T>
+kernels::CrossEntropy<T> problem_of(const Tensor& logits, const Tokens& targets, const CrossEntropyOptions& options) {
+  return {.rows = logits.rows(),
+          .columns = logits.columns(),
+          .logits = logits.data<T>(),
+          .targets = targets.data(),
+          .ignored = options.ignored,
+          .smoothing = static_cast<T>(options.label_smoothing)};
+}
+
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tokens& targets, const CrossEntropyOptions& options) {
@@ -34,19 +44,20 @@ Tensor cross_entropy(const Tensor& logits, const Tokens& targets, const CrossEnt
             "cross_entropy: target {} at position {} is outside 0 ... {}", targets[row], row, classes - 1);
   }
   Tensor loss = empty({}, logits.dtype());
-  Tensor losses = empty({rows}, logits.dtype()), log_totals = empty({rows}, logits.dtype());
+  Tensor losses = empty({rows}, logits.dtype());
+  Tensor peaks = empty_like(losses), log_totals = empty_like(losses);
   with_dtype(logits.dtype(), [&]<class T>() {
-    kernels::cross_entropy(rows, classes, logits.data<T>(), targets.data(), options.ignored,
-                           static_cast<T>(options.label_smoothing), losses.data<T>(), log_totals.data<T>());
-    kernels::sum_middle(1, rows, 1, losses.data<T>(), loss.data<T>());
+    kernels::softmax<T>().cross_entropy(problem_of<T>(logits, targets, options), losses.data<T>(), peaks.data<T>(),
+                                        log_totals.data<T>());
+    kernels::reduce<T>().sum_middle(1, rows, 1, losses.data<T>(), loss.data<T>());
   });
   auto vjp = [=](const Backward& backward) -> TensorList {
     const Tensor& logits = backward.saved[0];
     Tensor dlogits = empty_like(logits);
     with_dtype(logits.dtype(), [&]<class T>() {
-      kernels::cross_entropy_backward(rows, classes, logits.data<T>(), targets.data(), options.ignored,
-                                      static_cast<T>(options.label_smoothing), backward.saved[1].data<T>(),
-                                      backward.dy().data<T>()[0], dlogits.data<T>());
+      kernels::softmax<T>().cross_entropy_backward(problem_of<T>(logits, targets, options), backward.saved[1].data<T>(),
+                                                   backward.saved[2].data<T>(), backward.dy().data<T>()[0],
+                                                   dlogits.data<T>());
     });
     return {dlogits};
   };
@@ -63,7 +74,7 @@ Tensor cross_entropy(const Tensor& logits, const Tokens& targets, const CrossEnt
                  .outputs = {loss},
                  .vjp = vjp,
                  .reference = reference,
-                 .saves = {logits, log_totals}});
+                 .saves = {logits, peaks, log_totals}});
 }
 
 int64_t counted_targets(const Tokens& targets, const CrossEntropyOptions& options) {

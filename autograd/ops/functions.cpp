@@ -1,102 +1,112 @@
 // Primitives: functions of one number.
-#include <cmath>
+#include "autograd/kernels/functions.h"
+
 #include <numbers>
 
 #include "autograd/catalogue.h"
-#include "autograd/kernels/elementwise.h"
 #include "autograd/ops.h"
 
 namespace transformlet {
 namespace {
 
-template <class Function>
-Tensor map_one(const Tensor& x, const Function& function) {
+// choose(kernels) picks the function from the table of a type.
+template <class Choose>
+Tensor map_one(const Tensor& x, const Choose& choose) {
   Tensor y = empty_like(x);
-  with_dtype(x.dtype(), [&]<class T>() { kernels::map(x.size(), x.data<T>(), y.data<T>(), function); });
+  with_dtype(x.dtype(), [&]<class T>() { choose(kernels::functions<T>())(x.size(), x.data<T>(), y.data<T>()); });
   return y;
 }
 
 // An op whose derivative is best said with its input.
-template <class Function, class Derivative>
-Tensor record_with_input(const char* op, const Tensor& x, const Function& function, const Derivative& derivative) {
+template <class Choose, class Derivative>
+Tensor record_with_input(const char* op, const Tensor& x, const Choose& choose, const Derivative& derivative) {
   auto vjp = [derivative](const Backward& backward) -> TensorList {
     return {backward.dy() * derivative(backward.saved[0])};
   };
-  return record({.op = op, .inputs = {x}, .outputs = {map_one(x, function)}, .vjp = vjp, .saves = {x}});
+  return record({.op = op, .inputs = {x}, .outputs = {map_one(x, choose)}, .vjp = vjp, .saves = {x}});
 }
 
 // An op whose derivative is best said with its output.
-template <class Function, class Derivative>
-Tensor record_with_output(const char* op, const Tensor& x, const Function& function, const Derivative& derivative) {
+template <class Choose, class Derivative>
+Tensor record_with_output(const char* op, const Tensor& x, const Choose& choose, const Derivative& derivative) {
   auto vjp = [derivative](const Backward& backward) -> TensorList {
     return {backward.dy() * derivative(backward.outputs[0])};
   };
-  return record({.op = op, .inputs = {x}, .outputs = {map_one(x, function)}, .vjp = vjp, .keeps_output = true});
+  return record({.op = op, .inputs = {x}, .outputs = {map_one(x, choose)}, .vjp = vjp, .keeps_output = true});
+}
+
+// x where y > 0, else 0; y is a constant. It selects instead of multiplying: a gradient of infinity times a dead unit
+// is 0, not NaN. Linear in x, so it is its own vjp and closed under differentiation.
+Tensor gate(const Tensor& y, const Tensor& x) {
+  Tensor result = empty_like(x);
+  with_dtype(x.dtype(), [&]<class T>() {
+    kernels::functions<T>().relu_backward(x.size(), y.data<T>(), x.data<T>(), result.data<T>());
+  });
+  auto vjp = [](const Backward& backward) -> TensorList { return {gate(backward.saved[0], backward.dy())}; };
+  return record({.op = "gate", .inputs = {x}, .outputs = {result}, .vjp = vjp, .saves = {y}});
 }
 
 }  // namespace
 
 Tensor power(const Tensor& x, double exponent) {
-  return record_with_input(
-      "power", x,
-      [exponent](auto v) { return static_cast<decltype(v)>(std::pow(v, static_cast<decltype(v)>(exponent))); },
-      [exponent](const Tensor& x) {
-        if (exponent == 0.0) return zeros(x.shape(), x.dtype());
-        return power(x, exponent - 1.0) * exponent;
-      });
+  Tensor y = empty_like(x);
+  with_dtype(x.dtype(), [&]<class T>() {
+    kernels::functions<T>().power(x.size(), static_cast<T>(exponent), x.data<T>(), y.data<T>());
+  });
+  auto vjp = [exponent](const Backward& backward) -> TensorList {
+    const Tensor &x = backward.saved[0], &dy = backward.dy();
+    if (exponent == 0.0) return {zeros(x.shape(), x.dtype())};
+    return {dy * (power(x, exponent - 1.0) * exponent)};
+  };
+  return record({.op = "power", .inputs = {x}, .outputs = {y}, .vjp = vjp, .saves = {x}});
 }
 
 Tensor square(const Tensor& x) {
   return record_with_input(
-      "square", x, [](auto v) { return v * v; }, [](const Tensor& x) { return 2.0 * x; });
+      "square", x, [](const auto& kernels) { return kernels.square; }, [](const Tensor& x) { return 2.0 * x; });
 }
 
 Tensor exp(const Tensor& x) {
   return record_with_output(
-      "exp", x, [](auto v) { return std::exp(v); }, [](const Tensor& y) { return y; });
+      "exp", x, [](const auto& kernels) { return kernels.exp; }, [](const Tensor& y) { return y; });
 }
 
 Tensor log(const Tensor& x) {
   return record_with_input(
-      "log", x, [](auto v) { return std::log(v); }, [](const Tensor& x) { return 1.0 / x; });
+      "log", x, [](const auto& kernels) { return kernels.log; }, [](const Tensor& x) { return 1.0 / x; });
 }
 
 Tensor sqrt(const Tensor& x) {
   return record_with_output(
-      "sqrt", x, [](auto v) { return std::sqrt(v); }, [](const Tensor& y) { return 0.5 / y; });
+      "sqrt", x, [](const auto& kernels) { return kernels.sqrt; }, [](const Tensor& y) { return 0.5 / y; });
 }
 
 Tensor rsqrt(const Tensor& x) {
   return record_with_output(
-      "rsqrt", x, [](auto v) { return decltype(v)(1) / std::sqrt(v); },
+      "rsqrt", x, [](const auto& kernels) { return kernels.rsqrt; },
       [](const Tensor& y) { return -0.5 * (y * y * y); });
 }
 
 Tensor tanh(const Tensor& x) {
   return record_with_output(
-      "tanh", x, [](auto v) { return std::tanh(v); }, [](const Tensor& y) { return 1.0 - square(y); });
+      "tanh", x, [](const auto& kernels) { return kernels.tanh; }, [](const Tensor& y) { return 1.0 - square(y); });
 }
 
 Tensor erf(const Tensor& x) {
   return record_with_input(
-      "erf", x, [](auto v) { return std::erf(v); },
+      "erf", x, [](const auto& kernels) { return kernels.erf; },
       [](const Tensor& x) { return 2.0 * std::numbers::inv_sqrtpi * exp(-square(x)); });
 }
 
 Tensor sigmoid(const Tensor& x) {
   return record_with_output(
-      "sigmoid", x, [](auto v) { return decltype(v)(1) / (decltype(v)(1) + std::exp(-v)); },
-      [](const Tensor& y) { return y * (1.0 - y); });
+      "sigmoid", x, [](const auto& kernels) { return kernels.sigmoid; }, [](const Tensor& y) { return y * (1.0 - y); });
 }
 
 Tensor relu(const Tensor& x) {
-  // Selects instead of multiplying: a gradient of infinity times a dead unit is 0, not NaN. A NaN goes through.
-  auto vjp = [](const Backward& backward) -> TensorList {
-    const Tensor &y = backward.outputs[0], zero = scalar(0, y.dtype());
-    return {where(greater(detach(y), zero), backward.dy(), zero)};
-  };
-  const auto function = [](auto v) { return v <= decltype(v)(0) ? decltype(v)(0) : v; };
-  return record({.op = "relu", .inputs = {x}, .outputs = {map_one(x, function)}, .vjp = vjp, .keeps_output = true});
+  auto vjp = [](const Backward& backward) -> TensorList { return {gate(detach(backward.outputs[0]), backward.dy())}; };
+  const Tensor y = map_one(x, [](const auto& kernels) { return kernels.relu; });
+  return record({.op = "relu", .inputs = {x}, .outputs = {y}, .vjp = vjp, .keeps_output = true});
 }
 
 namespace {
@@ -130,6 +140,10 @@ const OpSamples rsqrt_samples("rsqrt",
 const OpSamples tanh_samples("tanh", function_samples([](const TensorList& in) { return tanh(in[0]); }));
 const OpSamples erf_samples("erf", function_samples([](const TensorList& in) { return erf(in[0]); }));
 const OpSamples sigmoid_samples("sigmoid", function_samples([](const TensorList& in) { return sigmoid(in[0]); }));
+const OpSamples gate_samples("gate", {{.name = "matrix",
+                                       .inputs = {{3, 5}, {3, 5}},
+                                       .call = [](const TensorList& in) { return gate(detach(in[0]), in[1]); },
+                                       .values = Values::away_from_zero}});
 const OpSamples relu_samples("relu", function_samples([](const TensorList& in) { return relu(in[0]); },
                                                       Values::away_from_zero));
 

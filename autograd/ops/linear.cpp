@@ -73,7 +73,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
       }
       if (backward.needed.size() == 3 && backward.needs(2)) {
         dbias = empty({out}, dy.dtype());
-        kernels::sum_middle<T>(1, rows, out, dy.data<T>(), dbias.data<T>());
+        kernels::reduce<T>().sum_middle(1, rows, out, dy.data<T>(), dbias.data<T>());
       }
     });
     return {dx, dweight, dbias};

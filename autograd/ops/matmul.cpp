@@ -2,7 +2,7 @@
 #include "autograd/kernels/matmul.h"
 
 #include "autograd/catalogue.h"
-#include "autograd/kernels/elementwise.h"
+#include "autograd/kernels/arithmetic.h"
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 
@@ -25,9 +25,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
     std::vector<T*> ys;
     const int64_t count = batch.size();
     for (int64_t i = 0; i < count; ++i) {
-      const int64_t row = i / plan.inner(), column = i % plan.inner();
-      as.push_back(a.data<T>() + (plan.offset(0, row) + column * plan.inner_step(0)) * m * k);
-      bs.push_back(b.data<T>() + (plan.offset(1, row) + column * plan.inner_step(1)) * k * n);
+      as.push_back(a.data<T>() + plan.place(0, i) * m * k);
+      bs.push_back(b.data<T>() + plan.place(1, i) * k * n);
       ys.push_back(y.data<T>() + i * m * n);
     }
     kernels::matmul<T>().batch({.transpose_a = transpose_a,

@@ -15,8 +15,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
   const int64_t rows = x.rows(), columns = x.columns();
   Tensor y = empty_like(x), means = empty({rows}, x.dtype()), inverse_deviation = empty({rows}, x.dtype());
   with_dtype(x.dtype(), [&]<class T>() {
-    kernels::layer_norm(rows, columns, x.data<T>(), gain.data<T>(), bias.defined() ? bias.data<T>() : nullptr,
-                        static_cast<T>(epsilon), y.data<T>(), means.data<T>(), inverse_deviation.data<T>());
+    kernels::norm<T>().layer_norm(rows, columns, x.data<T>(), gain.data<T>(), bias.defined() ? bias.data<T>() : nullptr,
+                                  static_cast<T>(epsilon), y.data<T>(), means.data<T>(), inverse_deviation.data<T>());
   });
   auto vjp = [rows, columns](const Backward& backward) -> TensorList {
     const TensorList& saved = backward.saved;
@@ -25,9 +25,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
     Tensor dx = backward.needs(0) ? empty_like(x) : Tensor(), dgain = empty_like(gain);
     Tensor dbias = needs_bias ? empty_like(gain) : Tensor();
     with_dtype(x.dtype(), [&]<class T>() {
-      kernels::layer_norm_backward(rows, columns, dy.data<T>(), x.data<T>(), gain.data<T>(), saved[2].data<T>(),
-                                   saved[3].data<T>(), dx.defined() ? dx.data<T>() : nullptr, dgain.data<T>(),
-                                   needs_bias ? dbias.data<T>() : nullptr);
+      kernels::norm<T>().layer_norm_backward(
+          rows, columns, dy.data<T>(), x.data<T>(), gain.data<T>(), saved[2].data<T>(), saved[3].data<T>(),
+          dx.defined() ? dx.data<T>() : nullptr, dgain.data<T>(), needs_bias ? dbias.data<T>() : nullptr);
     });
     return {dx, dgain, dbias};
   };
@@ -53,16 +53,16 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
   const int64_t rows = x.rows(), columns = x.columns();
   Tensor y = empty_like(x), inverse_rms = empty({rows}, x.dtype());
   with_dtype(x.dtype(), [&]<class T>() {
-    kernels::rms_norm(rows, columns, x.data<T>(), gain.data<T>(), static_cast<T>(epsilon), y.data<T>(),
-                      inverse_rms.data<T>());
+    kernels::norm<T>().rms_norm(rows, columns, x.data<T>(), gain.data<T>(), static_cast<T>(epsilon), y.data<T>(),
+                                inverse_rms.data<T>());
   });
   auto vjp = [rows, columns](const Backward& backward) -> TensorList {
     const TensorList& saved = backward.saved;
     const Tensor &dy = backward.dy(), &x = saved[0], &gain = saved[1];
     Tensor dx = backward.needs(0) ? empty_like(x) : Tensor(), dgain = empty_like(gain);
     with_dtype(x.dtype(), [&]<class T>() {
-      kernels::rms_norm_backward(rows, columns, dy.data<T>(), x.data<T>(), gain.data<T>(), saved[2].data<T>(),
-                                 dx.defined() ? dx.data<T>() : nullptr, dgain.data<T>());
+      kernels::norm<T>().rms_norm_backward(rows, columns, dy.data<T>(), x.data<T>(), gain.data<T>(), saved[2].data<T>(),
+                                           dx.defined() ? dx.data<T>() : nullptr, dgain.data<T>());
     });
     return {dx, dgain};
   };

@@ -22,8 +22,8 @@ Tensor sum_range(const Tensor& x, int begin, int end) {
   for (int axis = begin; axis < end; ++axis) result = result.with(axis, 1);
   Tensor y = empty(result, x.dtype());
   with_dtype(x.dtype(), [&]<class T>() {
-    kernels::sum_middle(product(shape, 0, begin), product(shape, begin, end), product(shape, end, shape.rank()),
-                        x.data<T>(), y.data<T>());
+    kernels::reduce<T>().sum_middle(product(shape, 0, begin), product(shape, begin, end),
+                                    product(shape, end, shape.rank()), x.data<T>(), y.data<T>());
   });
   return y;
 }
@@ -83,8 +83,8 @@ Tensor max(const Tensor& x, int axis, bool keep) {
   const Shape kept = x.shape().with(a, 1);
   Tensor y = empty(keep ? kept : x.shape().without(a), x.dtype()), chosen = empty_like(x);
   with_dtype(x.dtype(), [&]<class T>() {
-    kernels::max_middle(product(x.shape(), 0, a), x.dim(a), product(x.shape(), a + 1, x.rank()), x.data<T>(),
-                        y.data<T>(), chosen.data<T>());
+    kernels::reduce<T>().max_middle(product(x.shape(), 0, a), x.dim(a), product(x.shape(), a + 1, x.rank()),
+                                    x.data<T>(), y.data<T>(), chosen.data<T>());
   });
   auto vjp = [kept](const Backward& backward) -> TensorList {
     return {where(backward.saved[0], reshape(backward.dy(), kept), scalar(0, backward.dy().dtype()))};

@@ -4,7 +4,6 @@
 
 #include "autograd/catalogue.h"
 #include "autograd/kernels/copy.h"
-#include "autograd/kernels/elementwise.h"
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

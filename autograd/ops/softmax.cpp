@@ -20,12 +20,13 @@ Tensor softmax(const Tensor& x) {
   require_columns("softmax", x);
   const int64_t rows = x.rows(), columns = x.columns();
   Tensor y = empty_like(x);
-  with_dtype(x.dtype(), [&]<class T>() { kernels::softmax(rows, columns, x.data<T>(), y.data<T>()); });
+  with_dtype(x.dtype(), [&]<class T>() { kernels::softmax<T>().softmax(rows, columns, x.data<T>(), y.data<T>()); });
   auto vjp = [rows, columns](const Backward& backward) -> TensorList {
     const Tensor &y = backward.outputs[0], &dy = backward.dy();
     Tensor dx = empty_like(y);
-    with_dtype(y.dtype(),
-               [&]<class T>() { kernels::softmax_backward(rows, columns, dy.data<T>(), y.data<T>(), dx.data<T>()); });
+    with_dtype(y.dtype(), [&]<class T>() {
+      kernels::softmax<T>().softmax_backward(rows, columns, dy.data<T>(), y.data<T>(), dx.data<T>());
+    });
     return {dx};
   };
   auto reference = [](const TensorList& in) -> TensorList {
@@ -40,12 +41,12 @@ Tensor log_softmax(const Tensor& x) {
   require_columns("log_softmax", x);
   const int64_t rows = x.rows(), columns = x.columns();
   Tensor y = empty_like(x);
-  with_dtype(x.dtype(), [&]<class T>() { kernels::log_softmax(rows, columns, x.data<T>(), y.data<T>()); });
+  with_dtype(x.dtype(), [&]<class T>() { kernels::softmax<T>().log_softmax(rows, columns, x.data<T>(), y.data<T>()); });
   auto vjp = [rows, columns](const Backward& backward) -> TensorList {
     const Tensor &y = backward.outputs[0], &dy = backward.dy();
     Tensor dx = empty_like(y);
     with_dtype(y.dtype(), [&]<class T>() {
-      kernels::log_softmax_backward(rows, columns, dy.data<T>(), y.data<T>(), dx.data<T>());
+      kernels::softmax<T>().log_softmax_backward(rows, columns, dy.data<T>(), y.data<T>(), dx.data<T>());
     });
     return {dx};
   };
