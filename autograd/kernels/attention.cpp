@@ -126,8 +126,7 @@ void TRANSFORMLET_LEVEL::attention_forward(const AttentionProblem& p, const T* q
   T* const rooms = memory.data();
   // Dealt out as threads become free, because a causal mask makes later blocks longer; in a few portions a thread,
   // because dealing costs as much as a short head.
-  const int64_t portion = std::max<int64_t>(1, tasks / (threads * 8));
-#pragma omp parallel for schedule(dynamic, portion) if (!serial)
+#pragma omp parallel for schedule(static) if (!serial)
   for (int64_t task = 0; task < tasks; ++task) {
     const int64_t head = task / blocks, query = task % blocks * query_block;
     attend_block(p, head / p.heads, head % p.heads, {query, std::min(p.queries, query + query_block)}, q, k, v, y,

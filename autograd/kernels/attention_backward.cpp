@@ -180,7 +180,6 @@ void TRANSFORMLET_LEVEL::attention_backward(const AttentionProblem& p, const T* 
   T* const rooms = memory.data();
   T* const corrections = rooms + threads * room;
   T* const further_parts = corrections + heads * p.queries;
-  const int64_t portion = std::max<int64_t>(1, heads / (threads * 8));
 #pragma omp parallel if (!serial)
   {
 #pragma omp for schedule(static)
@@ -188,7 +187,7 @@ void TRANSFORMLET_LEVEL::attention_backward(const AttentionProblem& p, const T* 
       correct_rows(p, at(y, p.y, i / p.heads, i % p.heads, 0), at(dy, p.y, i / p.heads, i % p.heads, 0),
                    corrections + i * p.queries);
     }
-#pragma omp for schedule(dynamic, portion)
+#pragma omp for schedule(static)
     for (int64_t task = 0; task < heads * parts; ++task) {
       const int64_t i = task / parts, part = task % parts, sample = i / p.heads, head = i % p.heads;
       T* const own = further_parts + (i * (parts - 1) + part - 1) * part_size;

@@ -74,7 +74,7 @@ void product(const Product<T>& p) {
   const int64_t room = gemm_scratch<T>(grid.height, grid.width, p.k);
   Scratch<T> scratch(room * threads);
   T* const rooms = scratch.data();
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(static)
   for (int64_t i = 0; i < grid.parts(); ++i) {
     const int64_t row = i / grid.column_parts * grid.height, column = i % grid.column_parts * grid.width;
     gemm(part_of(p, row, std::min(grid.height, p.m - row), column, std::min(grid.width, p.n - column)),
