@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "autograd/kernels/blas.h"
 #include "autograd/kernels/gemm.h"
@@ -59,26 +60,83 @@ Product<T> part_of(const Product<T>& whole, int64_t row, int64_t m, int64_t colu
   return p;
 }
 
+// A product A^T B over many rows (the gradient of a weight) is cut over k too: every thread then reads the rows that it
+// has in its cache, because it made them, instead of half of what the other threads made. Into how many parts depends
+// on the sizes alone: a power of two, such that the parts' sums, which are written and read once more, stay small
+// beside the operands.
+template <class T>
+int64_t depth_parts(const Product<T>& p) {
+  if (!p.transpose_a) return 1;
+  const int64_t most = std::min({int64_t{16}, p.k / 256, (p.m + p.n) * p.k / (2 * p.m * p.n)});
+  return most < 2 ? 1 : static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(most)));
+}
+
+template <class T>
+Product<T> depth_part(const Product<T>& whole, int64_t part, int64_t parts, T* sum) {
+  const int64_t depth = ceiling(whole.k, parts), k = std::min(whole.k, part * depth);
+  Product<T> p = whole;
+  p.k = std::min(whole.k, k + depth) - k;
+  p.a += k * whole.lda;
+  p.b += whole.transpose_b ? k : k * whole.ldb;
+  p.c = sum;
+  p.ldc = whole.n;
+  p.beta = 0;
+  p.row_bias = nullptr;
+  return p;
+}
+
+// C = beta * C + bias + the sums (parts, m, n), for some of its rows.
+template <class T>
+void add_parts(const Product<T>& p, int64_t first_row, int64_t last_row, int64_t parts, const T* sums) {
+  for (int64_t row = first_row; row < last_row; ++row) {
+    T* const c = p.c + row * p.ldc;
+    for (int64_t part = 0; part < parts; ++part) {
+      const T* const from = sums + (part * p.m + row) * p.n;
+      if (part == 0 && p.beta == T(0)) {
+        std::copy_n(from, p.n, c);
+        continue;
+      }
+      const T beta = part == 0 ? p.beta : T(1);
+#pragma omp simd
+      for (int64_t j = 0; j < p.n; ++j) c[j] = beta * c[j] + from[j];
+    }
+    if (p.row_bias == nullptr) continue;
+#pragma omp simd
+    for (int64_t j = 0; j < p.n; ++j) c[j] += p.row_bias[j];
+  }
+}
+
 template <class T>
 void product(const Product<T>& p) {
   if (p.m == 0 || p.n == 0) return;
   if (blas_is_faster(p)) return blas_product(p);
-  const int64_t threads = omp_in_parallel() ? 1 : omp_get_max_threads();
-  if (threads == 1 || p.m * p.n * p.k <= serial_multiplications) {
+  const int64_t parts = depth_parts(p);
+  const bool serial = p.m * p.n * p.k <= serial_multiplications || omp_in_parallel();
+  const int64_t threads = serial ? 1 : omp_get_max_threads();
+  if (threads == 1 && parts == 1) {
     Scratch<T> scratch(gemm_scratch<T>(p.m, p.n, p.k));
     return gemm(p, scratch.data());
   }
-  // Long products are cut into more parts than there are threads: one that is held up by other work does fewer.
-  const int64_t turns = std::clamp<int64_t>(p.m * p.n * p.k / threads / 16000000, 1, 4);
-  const Grid grid = choose_grid(p.m, p.n, threads * turns, gemm_tile_rows, gemm_tile_columns<T>());
+  const Grid grid = choose_grid(p.m, p.n, ceiling(threads, parts), gemm_tile_rows, gemm_tile_columns<T>());
   const int64_t room = gemm_scratch<T>(grid.height, grid.width, p.k);
-  Scratch<T> scratch(room * threads);
+  Scratch<T> scratch(room * threads + (parts == 1 ? 0 : parts * p.m * p.n));
   T* const rooms = scratch.data();
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < grid.parts(); ++i) {
-    const int64_t row = i / grid.column_parts * grid.height, column = i % grid.column_parts * grid.width;
-    gemm(part_of(p, row, std::min(grid.height, p.m - row), column, std::min(grid.width, p.n - column)),
-         rooms + omp_get_thread_num() * room);
+  T* const sums = rooms + room * threads;
+  // Dealt out in order: rows of C are then in the cache of the thread that works on these rows in the ops around.
+#pragma omp parallel num_threads(static_cast <int>(threads)) if (threads > 1)
+  {
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < parts * grid.parts(); ++i) {
+      const int64_t part = i / grid.parts(), row = i % grid.parts() / grid.column_parts * grid.height,
+                    column = i % grid.column_parts * grid.width;
+      const Product<T> of_depth = parts == 1 ? p : depth_part(p, part, parts, sums + part * p.m * p.n);
+      gemm(part_of(of_depth, row, std::min(grid.height, p.m - row), column, std::min(grid.width, p.n - column)),
+           rooms + omp_get_thread_num() * room);
+    }
+    if (parts > 1) {
+#pragma omp for schedule(static)
+      for (int64_t row = 0; row < p.m; ++row) add_parts(p, row, row + 1, parts, sums);
+    }
   }
 }
 
