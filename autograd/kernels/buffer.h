@@ -1,5 +1,4 @@
-// Memory for tensors: 64-byte aligned, and recycled by size, because a fresh page costs ten times what a reused one
-// does.
+// Memory for tensors: 64-byte aligned, and recycled, because a fresh page costs ten times what a reused one does.
 #pragma once
 
 #include <atomic>
@@ -26,7 +25,6 @@ struct PoolStatistics {
   int64_t live_buffers = 0;        // handed out now
   int64_t live_bytes = 0;          // in them
   int64_t peak_live_bytes = 0;     // the most that was ever handed out at a time
-  int64_t cached_bytes = 0;        // kept for reuse
   int64_t system_allocations = 0;  // how often the system was asked for memory
 };
 
