@@ -24,7 +24,9 @@ StepExport::StepExport(const std::filesystem::path& folder, const ExperimentConf
 
 void StepExport::add(int64_t step, const StepResult& result) {
   const Batch batch = experiment_.task.batch(Split::train, order_.examples(step));
-  require(batch.mask.allows_all(), "bench: the batches of this task have masks, which --export does not write");
+  mask_ = batch.mask.to_string();
+  require(mask_ == "none" || mask_ == "causal",
+          "bench: this task's batches have the mask '{}'; --export writes none and causal", mask_);
   shape_ = batch.inputs.shape();
   inputs_.insert(inputs_.end(), batch.inputs.ids().begin(), batch.inputs.ids().end());
   targets_.insert(targets_.end(), batch.targets.ids().begin(), batch.targets.ids().end());
@@ -40,7 +42,7 @@ void StepExport::finish() const {
                                  {"targets", tensor(targets_, batches, DType::float64)},
                                  {"learning_rates", tensor(learning_rates_, each, DType::float64)},
                                  {"losses", tensor(losses_, each, DType::float64)}},
-                     .metadata = {}});
+                     .metadata = {{"mask", mask_}}});
   write_safetensors(folder_ / "final_weights.safetensors", {.tensors = weights(), .metadata = {}});
 }
 

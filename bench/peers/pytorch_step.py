@@ -18,13 +18,14 @@ import pytorch_model
 import safetensors_file
 
 
-def build_model(keys, shapes, length):
-    if keys["kind"] == "encoder" and keys["input"] == "one_hot" and keys["position"] == "sinusoidal":
+def build_model(keys, shapes, length, mask):
+    if keys["kind"] == "encoder" and keys["input"] == "one_hot" and keys["position"] == "sinusoidal" and mask == "none":
         return pytorch_model.Encoder(keys, shapes["input.projection.weight"][1], length)
+    # Causal under either mask.
     if keys["kind"] == "decoder" and keys["norm_position"] == "pre" and keys["position"] == "learned" and \
             keys["tie_embeddings"]:
         return pytorch_model.Decoder(keys, *(shapes[f"{table}.weight"][0] for table in ("embedding", "positions")))
-    sys.exit(f"pytorch_step.py: no peer for this model: {keys}")
+    sys.exit(f"pytorch_step.py: no peer for this model under the mask {mask}: {keys}")
 
 
 def load_weights(model, path):
@@ -106,13 +107,15 @@ def main():
 
     config = yaml.safe_load((options.folder / "config.yaml").read_text())
     refuse_what_is_not_repeated(config)
-    steps = dict(safetensors_file.read(options.folder / "steps.safetensors"))
+    steps_path = options.folder / "steps.safetensors"
+    steps = dict(safetensors_file.read(steps_path))
     inputs = torch.from_numpy(steps["inputs"]).long()
     targets = torch.from_numpy(steps["targets"]).long()
     if len(inputs) < options.warm_up + options.steps:
         sys.exit(f"pytorch_step.py: {options.folder} holds {len(inputs)} steps only")
     weights_path = options.folder / "weights.safetensors"
-    model = build_model(config["model"], safetensors_file.shapes(weights_path), inputs.shape[-1])
+    mask = safetensors_file.metadata(steps_path)["mask"]
+    model = build_model(config["model"], safetensors_file.shapes(weights_path), inputs.shape[-1], mask)
     weights = load_weights(model, weights_path)
     parameters = list(weights.values())
     optimizer = build_optimizer(config["optimizer"], weights, safetensors_file.metadata(weights_path)["decayed"].split())

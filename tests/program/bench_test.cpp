@@ -140,10 +140,10 @@ TEST_F(BenchTest, ExportsWhatAnotherFrameworkNeedsToRepeatIt) {
       run({"train", "small.yaml", "train.log_every=1", "train.max_steps=60", "checkpoint.every=1", "--run", "run"});
   ASSERT_EQ(trained.status, 0) << trained.err;
 
+  const SafetensorsFile exported = read_safetensors(folder.path / "a/b/steps.safetensors");
+  EXPECT_EQ(exported.metadata.at("mask"), "none");
   std::map<std::string, std::vector<double>> steps;
-  for (const NamedTensor& x : read_safetensors(folder.path / "a/b/steps.safetensors").tensors) {
-    steps[x.name] = x.value.to_vector();
-  }
+  for (const NamedTensor& x : exported.tensors) steps[x.name] = x.value.to_vector();
   ASSERT_EQ(steps.at("losses").size(), 5u);
   for (size_t i = 0; i < 5; ++i) {
     const auto line = nlohmann::json::parse(lines_of(metrics_of(folder.path / "run")).at(i));
