@@ -15,7 +15,8 @@ Tensor dropout(const Tensor& x, double probability, const DropoutKey& key) {
   const int64_t samples = x.dim(0), columns = x.rank() == 1 ? 1 : x.columns();
   const int64_t rows = samples * columns == 0 ? 0 : x.size() / (samples * columns);
   with_dtype(x.dtype(), [&]<class T>() {
-    kernels::dropout(samples, rows, columns, x.data<T>(), {probability, key.key, key.first_sample}, y.data<T>());
+    kernels::dropout<T>().dropout(samples, rows, columns, x.data<T>(), probability, key.key, key.first_sample,
+                                  y.data<T>());
   });
   auto vjp = [probability, key](const Backward& backward) -> TensorList {
     return {dropout(backward.dy(), probability, key)};

@@ -15,7 +15,7 @@ void require_in_range(const char* op, const Tokens& ids, int64_t count) {
 // Adds the values to the table, in place.
 void scatter_into(const Tensor& values, const Tokens& ids, Tensor& table) {
   with_dtype(values.dtype(), [&]<class T>() {
-    kernels::scatter_rows(ids.size(), values.columns(), values.data<T>(), ids.data(), table.data<T>());
+    kernels::rows<T>().scatter(ids.size(), values.columns(), values.data<T>(), ids.data(), table.data<T>());
   });
 }
 
@@ -26,7 +26,7 @@ Tensor gather_rows(const Tensor& table, const Tokens& ids) {
   require_in_range("gather_rows", ids, table.dim(0));
   Tensor y = empty(ids.shape().appended(table.dim(1)), table.dtype());
   with_dtype(table.dtype(), [&]<class T>() {
-    kernels::gather_rows(ids.size(), table.dim(1), table.data<T>(), ids.data(), y.data<T>());
+    kernels::rows<T>().gather(ids.size(), table.dim(1), table.data<T>(), ids.data(), y.data<T>());
   });
   const int64_t rows = table.dim(0);
   auto vjp = [ids, rows](const Backward& backward) -> TensorList {
