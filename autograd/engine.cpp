@@ -218,6 +218,8 @@ class Walk {
 
 }  // namespace
 
+Tensor Backward::room_like_dy() const { return dy().unshared() ? dy() : empty_like(dy()); }
+
 TensorList grad_until(const TensorList& ys, const TensorList& targets, const TensorList& until,
                       const GradOptions& options) {
   const RecordingIs mode(options.differentiable);

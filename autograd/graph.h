@@ -20,6 +20,9 @@ class Backward {
   const TensorList& outputs;  // the op's own outputs, if it said `keeps_output`
   const TensorList& dys;
   const Tensor& dy() const { return dys.front(); }
+  // For the gradient of an input that is shaped like dy: dy's own memory, if nobody else holds it, so that kernels that
+  // go element by element (or row by row) need no second buffer; otherwise a new tensor.
+  Tensor room_like_dy() const;
   bool needs(size_t input) const { return needed[input]; }
   // Where the gradient of this input is already being summed and may be added to in place: a vjp that does so leaves
   // its own entry undefined. Null: return the gradient as usual.

@@ -24,8 +24,9 @@ StepResult TrainingStep::operator()(int64_t step) {
   const double batch_seconds = stopwatch.lap();
 
   const Pass pass = Pass::training(config_.seed_value(), step).with_recompute(config_.train.recompute);
-  const Tensor logits = (*experiment_.model)(batch.inputs, batch.mask, pass);
-  const Tensor loss = cross_entropy(logits, batch.targets) / static_cast<double>(counted_targets(batch.targets));
+  // The logits live no longer than the graph needs them: with a large vocabulary they are the largest activation.
+  const Tensor loss = cross_entropy((*experiment_.model)(batch.inputs, batch.mask, pass), batch.targets) /
+                      static_cast<double>(counted_targets(batch.targets));
   const double forward_seconds = stopwatch.lap();
 
   TensorList gradients = grad(loss, experiment_.parameters.tensors());

@@ -99,7 +99,7 @@ class Arena {
   }
 
  private:
-  static constexpr size_t region_bytes = size_t{1} << 26;
+  static constexpr size_t region_bytes = size_t{1} << 28;
 
   std::map<char*, size_t> free_;     // pieces, by address
   std::map<char*, size_t> regions_;  // from the system

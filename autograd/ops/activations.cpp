@@ -18,7 +18,7 @@ Tensor record_activation(const char* op, const Tensor& x, const Choose& choose, 
              [&]<class T>() { choose(kernels::activations<T>()).forward(x.size(), x.data<T>(), y.data<T>()); });
   auto vjp = [choose](const Backward& backward) -> TensorList {
     const Tensor &x = backward.saved[0], &dy = backward.dy();
-    Tensor dx = empty_like(x);
+    Tensor dx = backward.room_like_dy();
     with_dtype(x.dtype(), [&]<class T>() {
       choose(kernels::activations<T>()).backward(x.size(), x.data<T>(), dy.data<T>(), dx.data<T>());
     });

@@ -22,7 +22,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
     const TensorList& saved = backward.saved;
     const Tensor &dy = backward.dy(), &x = saved[0], &gain = saved[1];
     const bool needs_bias = backward.needed.size() == 3 && backward.needs(2);
-    Tensor dx = backward.needs(0) ? empty_like(x) : Tensor(), dgain = empty_like(gain);
+    Tensor dx = backward.needs(0) ? backward.room_like_dy() : Tensor(), dgain = empty_like(gain);
     Tensor dbias = needs_bias ? empty_like(gain) : Tensor();
     with_dtype(x.dtype(), [&]<class T>() {
       kernels::norm<T>().layer_norm_backward(
@@ -59,7 +59,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
   auto vjp = [rows, columns](const Backward& backward) -> TensorList {
     const TensorList& saved = backward.saved;
     const Tensor &dy = backward.dy(), &x = saved[0], &gain = saved[1];
-    Tensor dx = backward.needs(0) ? empty_like(x) : Tensor(), dgain = empty_like(gain);
+    Tensor dx = backward.needs(0) ? backward.room_like_dy() : Tensor(), dgain = empty_like(gain);
     with_dtype(x.dtype(), [&]<class T>() {
       kernels::norm<T>().rms_norm_backward(rows, columns, dy.data<T>(), x.data<T>(), gain.data<T>(), saved[2].data<T>(),
                                            dx.defined() ? dx.data<T>() : nullptr, dgain.data<T>());
