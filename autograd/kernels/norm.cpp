@@ -5,7 +5,7 @@
 
 #include "autograd/kernels/parallel.h"
 #include "autograd/kernels/reduce.h"
-#include "autograd/kernels/row_blocks.h"
+#include "autograd/kernels/row_sums.h"
 #include "autograd/kernels/scratch.h"
 
 namespace transformlet::kernels {
@@ -55,12 +55,14 @@ void layer_norm(int64_t rows, int64_t columns, const T* x, const T* gain, const 
       const T* const block = x + row * columns;
       T *const means = mean + row, *const factors = inverse_deviation + row;
       for (int64_t r = 0; r < count; ++r) {
-        means[r] = scale * sum_of<T>(columns, [from = block + r * columns](int64_t i) { return from[i]; });
+        means[r] = scale * sum_of<T>(columns, [from = block + r * columns](const auto& at) { return at(from); });
       }
       // Another pass: the mean of squares minus the square of the mean would lose all digits of an offset row.
       for (int64_t r = 0; r < count; ++r) {
-        factors[r] = sum_of<T>(
-            columns, [from = block + r * columns, m = means[r]](int64_t i) { return (from[i] - m) * (from[i] - m); });
+        factors[r] = sum_of<T>(columns, [from = block + r * columns, m = means[r]](const auto& at) {
+          const auto centred = at(from) - m;
+          return centred * centred;
+        });
       }
 #pragma omp simd
       for (int64_t r = 0; r < count; ++r) factors[r] = T(1) / std::sqrt(factors[r] * scale + epsilon);
@@ -79,16 +81,15 @@ struct RowSums {
 template <class T, bool with_bias>
 RowSums<T> backward_sums(int64_t columns, const T* dy, const T* x, const T* gain, T mean, T factor, T* dgain,
                          T* dbias) {
-  T total = 0, product = 0;
-#pragma omp simd reduction(+ : total, product)
-  for (int64_t i = 0; i < columns; ++i) {
-    const T d = dy[i], dn = d * ((x[i] - mean) * factor);
-    total += d * gain[i];
-    product += dn * gain[i];
-    dgain[i] += dn;
-    if constexpr (with_bias) dbias[i] += d;
-  }
-  return {total, product};
+  T totals[2] = {};
+  add_sums<T>(0, columns, totals, [=](const auto& at, auto* sums) {
+    const auto d = at(dy), dn = d * ((at(x) - mean) * factor);
+    sums[0] += at.keep(d * at(gain));
+    sums[1] += at.keep(dn * at(gain));
+    at.put(at(dgain) + at.keep(dn), dgain);
+    if constexpr (with_bias) at.put(at(dbias) + at.keep(d), dbias);
+  });
+  return {totals[0], totals[1]};
 }
 
 // dx = factor * (g - mean of g - n * mean of g * n)
@@ -134,7 +135,7 @@ void rms_norm(int64_t rows, int64_t columns, const T* x, const T* gain, T epsilo
       const T* const block = x + row * columns;
       T* const factors = inverse_rms + row;
       for (int64_t r = 0; r < count; ++r) {
-        factors[r] = sum_of<T>(columns, [from = block + r * columns](int64_t i) { return from[i] * from[i]; });
+        factors[r] = sum_of<T>(columns, [from = block + r * columns](const auto& at) { return at(from) * at(from); });
       }
 #pragma omp simd
       for (int64_t r = 0; r < count; ++r) factors[r] = T(1) / std::sqrt(factors[r] * scale + epsilon);

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
-#include "autograd/kernels/parallel.h"
+#include "autograd/kernels/row_sums.h"
 #include "autograd/kernels/scratch.h"
 
 namespace transformlet::kernels {
@@ -12,29 +13,40 @@ namespace {
 constexpr int64_t piece_length = 4096;  // of a contiguous sum
 constexpr int64_t piece_rows = 256;     // of a sum of rows
 
-// The sum of term(i), in four chains of additions: one would wait for itself.
-template <class Total, class Term>
-[[gnu::always_inline]] inline Total sum_of(int64_t n, const Term& term) {
-  const int64_t quarter = n / 4;
-  Total a = 0, b = 0, c = 0, d = 0;
-#pragma omp simd reduction(+ : a, b, c, d)
-  for (int64_t i = 0; i < quarter; ++i) {
-    a += term(i);
-    b += term(quarter + i);
-    c += term(2 * quarter + i);
-    d += term(3 * quarter + i);
-  }
-  for (int64_t i = 4 * quarter; i < n; ++i) a += term(i);
-  return (a + b) + (c + d);
-}
-
 template <class T>
 double sum_contiguous(int64_t n, const T* x) {
   double total = 0;
   for (int64_t begin = 0; begin < n; begin += piece_length) {
-    total += static_cast<double>(
-        sum_of<T>(std::min(piece_length, n - begin), [from = x + begin](int64_t i) { return from[i]; }));
+    const int64_t length = std::min(piece_length, n - begin);
+    total += static_cast<double>(sum_of<T>(length, [from = x + begin](const auto& at) { return at(from); }));
   }
+  return total;
+}
+
+// As many numbers as there are doubles in a vector.
+template <class T>
+Vector<double> load_wide(const T* from) {
+  typedef T Few __attribute__((vector_size(lanes<double> * sizeof(T))));
+  Few x;
+  std::memcpy(&x, from, sizeof(x));
+  return __builtin_convertvector(x, Vector<double>);
+}
+
+// In four chains of additions: one would wait for itself.
+template <class T>
+double squares_of(int64_t n, const T* x) {
+  constexpr int chains = 4;
+  Vector<double> sums[chains] = {};
+  int64_t i = 0;
+  for (; i + chains * lanes<double> <= n; i += chains * lanes<double>) {
+#pragma GCC unroll 4
+    for (int c = 0; c < chains; ++c) {
+      const Vector<double> value = load_wide(x + i + c * lanes<double>);
+      sums[c] += value * value;
+    }
+  }
+  double total = sum_of_lanes<double>((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
   return total;
 }
 
@@ -122,12 +134,7 @@ void max_middle(int64_t outer, int64_t count, int64_t inner, const T* x, T* y, T
 
 template <class T>
 double sum_of_squares(int64_t n, const T* x) {
-  return sum_in_pieces(n, [&](int64_t begin, int64_t end) {
-    return sum_of<double>(end - begin, [from = x + begin](int64_t i) {
-      const auto value = static_cast<double>(from[i]);
-      return value * value;
-    });
-  });
+  return sum_in_pieces(n, [&](int64_t begin, int64_t end) { return squares_of(end - begin, x + begin); });
 }
 
 template <class T>

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/kernels/row_blocks.h"
+#include "autograd/kernels/row_sums.h"
 #include "autograd/kernels/vector_math.h"
 
 namespace transformlet::kernels {
@@ -19,25 +19,21 @@ void for_each_row(int64_t rows, int64_t columns, const Body& body) {
   });
 }
 
-template <class T>
-T largest(int64_t n, const T* x) {
-  T result = x[0];
-#pragma omp simd reduction(max : result)
-  for (int64_t i = 0; i < n; ++i) result = x[i] > result ? x[i] : result;
-  return result;
-}
-
 // y = exp(x - peak); gives back the sum.
 template <class T>
 T exp_row(int64_t n, const T* x, T peak, T* y) {
-  return sum_of<T>(n, [=](int64_t i) { return y[i] = vector_exp(x[i] - peak); });
+  return sum_of<T>(n, [=](const auto& at) {
+    const auto e = vector_exp(at(x) - peak);
+    at.put(e, y);
+    return e;
+  });
 }
 
 // The logarithm of the sum of exp(x - peak), where peak is the largest, so nothing overflows. It stays apart from the
 // peak: their sum would be rounded to the peak's last digit, and probabilities to as many digits fewer.
 template <class T>
 T log_sum_exp(int64_t n, const T* x, T peak) {
-  return std::log(sum_of<T>(n, [=](int64_t i) { return vector_exp(x[i] - peak); }));
+  return std::log(sum_of<T>(n, [=](const auto& at) { return vector_exp(at(x) - peak); }));
 }
 
 template <class T>
@@ -75,7 +71,7 @@ void softmax_backward(int64_t rows, int64_t columns, const T* dy, const T* y, T*
       T products[most_block_rows];
       for (int64_t r = 0; r < count; ++r) {
         const int64_t place = (row + r) * columns;
-        products[r] = sum_of<T>(columns, [d = dy + place, p = y + place](int64_t i) { return d[i] * p[i]; });
+        products[r] = sum_of<T>(columns, [d = dy + place, p = y + place](const auto& at) { return at(d) * at(p); });
       }
       for (int64_t r = 0; r < count; ++r) {
         const int64_t place = (row + r) * columns;
@@ -110,7 +106,7 @@ template <class T>
 void log_softmax_backward(int64_t rows, int64_t columns, const T* dy, const T* y, T* dx) {
   for_each_row(rows, columns, [=](int64_t row) {
     const T* const d = dy + row * columns;
-    log_softmax_backward_row(columns, d, y + row * columns, sum_of<T>(columns, [=](int64_t i) { return d[i]; }),
+    log_softmax_backward_row(columns, d, y + row * columns, sum_of<T>(columns, [=](const auto& at) { return at(d); }),
                              dx + row * columns);
   });
 }
@@ -128,7 +124,7 @@ void cross_entropy(const CrossEntropy<T>& p, T* losses, T* peaks, T* log_totals)
     T loss = (T(1) - p.smoothing) * (log_total - (x[p.targets[row]] - peak));
     if (p.smoothing != T(0)) {
       loss += p.smoothing / static_cast<T>(p.columns) *
-              sum_of<T>(p.columns, [=](int64_t i) { return log_total - (x[i] - peak); });
+              sum_of<T>(p.columns, [=](const auto& at) { return log_total - (at(x) - peak); });
     }
     losses[row] = loss;
     peaks[row] = peak;

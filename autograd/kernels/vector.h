@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "autograd/kernels/level.h"
 
@@ -42,6 +43,35 @@ inline void store(const Vector<T>& x, T* to) {
 template <class T>
 inline Vector<T> broadcast(T value) {
   return value - Vector<T>{};  // not value + 0: that would turn -0 into 0
+}
+
+// 0, 1, 2 ... in whole numbers of the elements' size.
+template <class T>
+using LaneIndex = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+template <class T>
+inline Vector<LaneIndex<T>> lane_numbers() {
+  Vector<LaneIndex<T>> numbers;
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes<T>; ++i) numbers[i] = i;
+  return numbers;
+}
+
+// The lanes combined into one number, in halves: lane i with lane i ^ half.
+template <class T, class Combine>
+inline T combine_lanes(Vector<T> x, const Combine& combine) {
+#pragma GCC unroll 4
+  for (int half = lanes<T> / 2; half >= 1; half /= 2) {
+    x = combine(x, __builtin_shuffle(x, lane_numbers<T>() ^ static_cast<LaneIndex<T>>(half)));
+  }
+  return x[0];
+}
+template <class T>
+inline T sum_of_lanes(const Vector<T>& x) {
+  return combine_lanes<T>(x, [](const Vector<T>& a, const Vector<T>& b) { return a + b; });
+}
+template <class T>
+inline T largest_of_lanes(const Vector<T>& x) {
+  return combine_lanes<T>(x, [](const Vector<T>& a, const Vector<T>& b) { return a > b ? a : b; });
 }
 
 }  // namespace transformlet::kernels::TRANSFORMLET_LEVEL

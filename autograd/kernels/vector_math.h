@@ -11,27 +11,46 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "autograd/kernels/level.h"
+#include "autograd/kernels/vector.h"
 
 namespace transformlet::kernels::TRANSFORMLET_LEVEL {
 
 template <class T>
 constexpr bool is_narrow = std::is_same_v<T, float>;
 
+// The type of the elements of X, a number or a vector, and bits in the same places.
+template <class X>
+struct ElementsOf {
+  using type = std::remove_cvref_t<decltype(X{}[0])>;
+  typedef std::conditional_t<is_narrow<type>, uint32_t, uint64_t> Bits __attribute__((vector_size(sizeof(X))));
+};
+template <>
+struct ElementsOf<float> {
+  using type = float;
+  using Bits = uint32_t;
+};
+template <>
+struct ElementsOf<double> {
+  using type = double;
+  using Bits = uint64_t;
+};
+
 // coefficient + x * (next + x * (...))
-template <class T, class... Rest>
-[[gnu::always_inline]] inline T polynomial(T x, double coefficient, Rest... rest) {
+template <class X, class... Rest>
+[[gnu::always_inline]] inline X polynomial(X x, double coefficient, Rest... rest) {
+  using T = typename ElementsOf<X>::type;
   if constexpr (sizeof...(rest) == 0) {
-    return static_cast<T>(coefficient);
+    return X{} + static_cast<T>(coefficient);
   } else {
     return static_cast<T>(coefficient) + x * polynomial(x, rest...);
   }
 }
 
-// exp(x) = 2^n exp(r), with n whole and r = x - n ln(2) no larger than ln(2) / 2.
-template <class T>
-[[gnu::always_inline]] inline T vector_exp(T x) {
-  using Bits = std::conditional_t<is_narrow<T>, uint32_t, uint64_t>;
+// exp(x) = 2^n exp(r), with n whole and r = x - n ln(2) no larger than ln(2) / 2. Of a vector, too.
+template <class X>
+[[gnu::always_inline]] inline X vector_exp(X x) {
+  using T = typename ElementsOf<X>::type;
+  using Bits = typename ElementsOf<X>::Bits;
   constexpr int fraction_bits = is_narrow<T> ? 23 : 52, bias = is_narrow<T> ? 127 : 1023;
   // A number of this size has no bits behind the point: adding it rounds to n, and leaves n + 2 bias in the last bits.
   constexpr T rounder = (is_narrow<T> ? T(0x1.8p23) : T(0x1.8p52)) + T(2 * bias);
@@ -42,12 +61,12 @@ template <class T>
   constexpr T ln2_high = is_narrow<T> ? T(0x1.62e4p-1) : T(6.93147180369123816490e-01);
   constexpr T ln2_low = is_narrow<T> ? T(1.42860682030941723212e-6) : T(1.90821492927058770002e-10);
 
-  T inside = x < lowest ? T(0) : x;  // NaN stays
-  inside = highest < inside ? highest : inside;
-  const T sum = inside * T(1.44269504088896340736) + rounder;
-  const T n = sum - rounder;
-  const T r_high = inside - n * ln2_high, r_low = n * ln2_low, r = r_high - r_low;
-  T q;
+  X inside = x < lowest ? X{} : x;  // NaN stays
+  inside = highest < inside ? X{} + highest : inside;
+  const X sum = inside * T(1.44269504088896340736) + rounder;
+  const X n = sum - rounder;
+  const X r_high = inside - n * ln2_high, r_low = n * ln2_low, r = r_high - r_low;
+  X q;
   if constexpr (is_narrow<T>) {
     q = polynomial(r, 4.99999934e-1, 1.66665206e-1, 4.16683876e-2, 8.36871674e-3, 1.38146271e-3);
   } else {
@@ -57,9 +76,9 @@ template <class T>
   }
   // 2^n in two halves, each within range: the last multiplication alone rounds, overflows or underflows.
   const Bits bits = std::bit_cast<Bits>(sum), half = bits >> 1;
-  const T first = std::bit_cast<T>(half << fraction_bits), second = std::bit_cast<T>((bits - half) << fraction_bits);
-  const T result = (T(1) + (r_high + (r * r * q - r_low))) * first * second;  // not r, which is rounded
-  return x < lowest ? T(0) : result;
+  const X first = std::bit_cast<X>(half << fraction_bits), second = std::bit_cast<X>((bits - half) << fraction_bits);
+  const X result = (T(1) + (r_high + (r * r * q - r_low))) * first * second;  // not r, which is rounded
+  return x < lowest ? X{} : result;
 }
 
 // 1 / (1 + exp(-x))
