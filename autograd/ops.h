@@ -72,9 +72,8 @@ Tensor one_hot(const Tokens& ids, int64_t classes, DType dtype);
 // k).
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
 
-// ===== fused ops: a fast kernel each way, and a reference in primitives that is differentiated instead when a gradient
-// is
-// ===== itself to be differentiated
+// ===== fused ops: a fast kernel each way, and a reference in primitives, which is differentiated instead when a
+// ===== gradient is itself to be differentiated
 
 // x (..., in), weight (out, in), bias (out) or none -> (..., out): x W^T + b.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
@@ -89,6 +88,8 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon = 1e-5);
 enum class Gelu { exact, tanh };
 Tensor gelu(const Tensor& x, Gelu kind = Gelu::exact);
 Tensor silu(const Tensor& x);  // x * sigmoid(x)
+// linear(gelu(x), weight, bias), keeping x alone for the gradient and not gelu(x), which is computed again.
+Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Gelu kind = Gelu::exact);
 
 Tensor softmax(const Tensor& x);      // over the last axis
 Tensor log_softmax(const Tensor& x);  // over the last axis

@@ -21,7 +21,7 @@ double backward_share(std::string_view op, const std::vector<bool>& needed) {
 }  // namespace
 
 double product_operations(std::string_view op, const std::vector<Shape>& inputs, const Shape& output) {
-  if (op == "linear") return 2 * as_number(output.size()) * as_number(inputs[1][1]);
+  if (op == "linear" || op == "gelu_linear") return 2 * as_number(output.size()) * as_number(inputs[1][1]);
   if (op == "matmul") {  // which axis of the first operand is summed over is not known; its rows are the output's
     const int64_t rows = std::max<int64_t>(1, output[-2]);
     return 2 * as_number(output.size()) * as_number(inputs[0][-1] * inputs[0][-2] / rows);

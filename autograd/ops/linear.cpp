@@ -1,5 +1,6 @@
 // Fused: the affine map of a layer.
 #include "autograd/catalogue.h"
+#include "autograd/kernels/activations.h"
 #include "autograd/kernels/matmul.h"
 #include "autograd/kernels/reduce.h"
 #include "autograd/ops.h"
@@ -16,75 +17,143 @@ TensorList linear_reference(const TensorList& in) {
   return {y};
 }
 
-}  // namespace
-
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  require_same_dtype("linear", {&x, &weight, bias.defined() ? &bias : &x});
+void check_linear(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  require_same_dtype(op, {&x, &weight, bias.defined() ? &bias : &x});
   require(x.rank() >= 1 && weight.rank() == 2 && weight.dim(1) == x.columns(),
-          "linear: weight {} does not match the last axis of {}", weight, x);
-  require(!bias.defined() || bias.shape() == Shape{weight.dim(0)}, "linear: bias {} does not match weight {}", bias,
+          "{}: weight {} does not match the last axis of {}", op, weight, x);
+  require(!bias.defined() || bias.shape() == Shape{weight.dim(0)}, "{}: bias {} does not match weight {}", op, bias,
           weight);
-  const int64_t rows = x.rows(), in = x.columns(), out = weight.dim(0);
+}
+
+int64_t distance(int64_t columns) { return std::max<int64_t>(1, columns); }
+
+// x W^T + bias
+Tensor affine_map(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const int64_t in = x.columns(), out = weight.dim(0);
   Tensor y = empty(x.shape().with(-1, out), x.dtype());
   with_dtype(x.dtype(), [&]<class T>() {
     kernels::matmul<T>().product({.transpose_b = true,
-                                  .m = rows,
+                                  .m = x.rows(),
                                   .n = out,
                                   .k = in,
                                   .a = x.data<T>(),
-                                  .lda = std::max<int64_t>(1, in),
+                                  .lda = distance(in),
                                   .b = weight.data<T>(),
-                                  .ldb = std::max<int64_t>(1, in),
+                                  .ldb = distance(in),
                                   .c = y.data<T>(),
-                                  .ldc = std::max<int64_t>(1, out),
+                                  .ldc = distance(out),
                                   .row_bias = bias.defined() ? bias.data<T>() : nullptr});
   });
+  return y;
+}
 
-  auto vjp = [rows, in, out](const Backward& backward) -> TensorList {
-    const Tensor &x = backward.saved[0], &weight = backward.saved[1], &dy = backward.dy();
-    Tensor dx, dweight, dbias;
-    with_dtype(x.dtype(), [&]<class T>() {
-      if (backward.needs(0)) {  // dx = dy W
-        dx = empty_like(x);
-        kernels::matmul<T>().product({.m = rows,
-                                      .n = in,
-                                      .k = out,
-                                      .a = dy.data<T>(),
-                                      .lda = std::max<int64_t>(1, out),
-                                      .b = weight.data<T>(),
-                                      .ldb = std::max<int64_t>(1, in),
-                                      .c = dx.data<T>(),
-                                      .ldc = std::max<int64_t>(1, in)});
-      }
-      if (backward.needs(1)) {  // dW = dy^T x, added to what is there: a tied weight may be large
-        Tensor* const sum = backward.sum_into(1);
-        if (sum == nullptr) dweight = empty_like(weight);
-        kernels::matmul<T>().product({.transpose_a = true,
-                                      .m = out,
-                                      .n = in,
-                                      .k = rows,
-                                      .a = dy.data<T>(),
-                                      .lda = std::max<int64_t>(1, out),
-                                      .b = x.data<T>(),
-                                      .ldb = std::max<int64_t>(1, in),
-                                      .beta = T(sum == nullptr ? 0 : 1),
-                                      .c = (sum == nullptr ? dweight : *sum).template data<T>(),
-                                      .ldc = std::max<int64_t>(1, in)});
-      }
-      if (backward.needed.size() == 3 && backward.needs(2)) {
-        dbias = empty({out}, dy.dtype());
-        kernels::reduce<T>().sum_middle(1, rows, out, dy.data<T>(), dbias.data<T>());
-      }
-    });
-    return {dx, dweight, dbias};
+// dx = dy W
+Tensor gradient_of_x(const Tensor& dy, const Tensor& weight) {
+  const int64_t in = weight.dim(1), out = weight.dim(0);
+  Tensor dx = empty(dy.shape().with(-1, in), dy.dtype());
+  with_dtype(dy.dtype(), [&]<class T>() {
+    kernels::matmul<T>().product({.m = dy.rows(),
+                                  .n = in,
+                                  .k = out,
+                                  .a = dy.data<T>(),
+                                  .lda = distance(out),
+                                  .b = weight.data<T>(),
+                                  .ldb = distance(in),
+                                  .c = dx.data<T>(),
+                                  .ldc = distance(in)});
+  });
+  return dx;
+}
+
+// dW = dy^T x, added to what is there: a tied weight may be large. Undefined if it was added.
+Tensor gradient_of_weight(const Backward& backward, const Tensor& x, const Tensor& weight) {
+  const Tensor& dy = backward.dy();
+  const int64_t in = weight.dim(1), out = weight.dim(0);
+  Tensor* const sum = backward.sum_into(1);
+  Tensor dweight = sum == nullptr ? empty_like(weight) : Tensor();
+  with_dtype(x.dtype(), [&]<class T>() {
+    kernels::matmul<T>().product({.transpose_a = true,
+                                  .m = out,
+                                  .n = in,
+                                  .k = x.rows(),
+                                  .a = dy.data<T>(),
+                                  .lda = distance(out),
+                                  .b = x.data<T>(),
+                                  .ldb = distance(in),
+                                  .beta = T(sum == nullptr ? 0 : 1),
+                                  .c = (sum == nullptr ? dweight : *sum).template data<T>(),
+                                  .ldc = distance(in)});
+  });
+  return dweight;
+}
+
+Tensor gradient_of_bias(const Tensor& dy) {
+  Tensor dbias = empty({dy.columns()}, dy.dtype());
+  with_dtype(dy.dtype(), [&]<class T>() {
+    kernels::reduce<T>().sum_middle(1, dy.rows(), dy.columns(), dy.data<T>(), dbias.data<T>());
+  });
+  return dbias;
+}
+
+bool needs_bias(const Backward& backward) { return backward.needed.size() == 3 && backward.needs(2); }
+
+TensorList with_bias(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return bias.defined() ? TensorList{x, weight, bias} : TensorList{x, weight};
+}
+
+Tensor activated(const Tensor& x, Gelu kind) {
+  Tensor y = empty_like(x);
+  with_dtype(x.dtype(), [&]<class T>() {
+    const auto& table = kernels::activations<T>();
+    (kind == Gelu::exact ? table.gelu : table.gelu_tanh).forward(x.size(), x.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_linear("linear", x, weight, bias);
+  auto vjp = [](const Backward& backward) -> TensorList {
+    const Tensor &x = backward.saved[0], &weight = backward.saved[1];
+    return {backward.needs(0) ? gradient_of_x(backward.dy(), weight) : Tensor(),
+            backward.needs(1) ? gradient_of_weight(backward, x, weight) : Tensor(),
+            needs_bias(backward) ? gradient_of_bias(backward.dy()) : Tensor()};
   };
-  TensorList inputs = {x, weight};
-  if (bias.defined()) inputs.push_back(bias);
   return record({.op = "linear",
-                 .inputs = std::move(inputs),
-                 .outputs = {y},
+                 .inputs = with_bias(x, weight, bias),
+                 .outputs = {affine_map(x, weight, bias)},
                  .vjp = vjp,
                  .reference = linear_reference,
+                 .saves = {x, weight}});
+}
+
+// The activations are computed twice, because keeping them would cost more memory than any other tensor of a block.
+Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Gelu kind) {
+  check_linear("gelu_linear", x, weight, bias);
+  auto vjp = [kind](const Backward& backward) -> TensorList {
+    const Tensor &x = backward.saved[0], &weight = backward.saved[1];
+    TensorList gradients(backward.needed.size());
+    if (backward.needs(1)) gradients[1] = gradient_of_weight(backward, activated(x, kind), weight);
+    if (needs_bias(backward)) gradients[2] = gradient_of_bias(backward.dy());
+    if (!backward.needs(0)) return gradients;
+    Tensor dx = gradient_of_x(backward.dy(), weight);
+    with_dtype(x.dtype(), [&]<class T>() {
+      const auto& table = kernels::activations<T>();
+      T* const d = dx.data<T>();
+      (kind == Gelu::exact ? table.gelu : table.gelu_tanh).backward(x.size(), x.data<T>(), d, d);
+    });
+    gradients[0] = dx;
+    return gradients;
+  };
+  auto reference = [kind](const TensorList& in) -> TensorList {
+    return {linear(gelu(in[0], kind), in[1], in.size() == 3 ? in[2] : Tensor())};
+  };
+  return record({.op = "gelu_linear",
+                 .inputs = with_bias(x, weight, bias),
+                 .outputs = {affine_map(activated(x, kind), weight, bias)},
+                 .vjp = vjp,
+                 .reference = reference,
                  .saves = {x, weight}});
 }
 
@@ -111,6 +180,20 @@ const OpSamples linear_samples("linear",
                                  .inputs = {{3, 4}, {5, 4}, {4}},
                                  .call = call_linear,
                                  .error = "linear: bias (4) does not match weight (5, 4)"}});
+
+Tensor call_gelu_linear(const TensorList& in) { return gelu_linear(in[0], in[1], in.size() == 3 ? in[2] : Tensor()); }
+const OpSamples gelu_linear_samples(
+    "gelu_linear", {{.name = "matrix", .inputs = {{3, 4}, {5, 4}, {5}}, .call = call_gelu_linear},
+                    {.name = "batched", .inputs = {{2, 3, 4}, {5, 4}, {5}}, .call = call_gelu_linear},
+                    {.name = "no_bias", .inputs = {{2, 3, 4}, {5, 4}}, .call = call_gelu_linear},
+                    {.name = "tanh",
+                     .inputs = {{3, 4}, {5, 4}, {5}},
+                     .call = [](const TensorList& in) { return gelu_linear(in[0], in[1], in[2], Gelu::tanh); }},
+                    {.name = "blocks", .inputs = {{300, 33}, {65, 33}, {65}}, .call = call_gelu_linear},
+                    {.name = "bad_weight",
+                     .inputs = {{3, 4}, {5, 3}},
+                     .call = call_gelu_linear,
+                     .error = "gelu_linear: weight (5, 3) does not match the last axis of (3, 4)"}});
 
 }  // namespace
 }  // namespace transformlet
