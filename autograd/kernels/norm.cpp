@@ -5,7 +5,7 @@
 
 #include "autograd/kernels/parallel.h"
 #include "autograd/kernels/reduce.h"
-#include "autograd/kernels/row_sums.h"
+#include "autograd/kernels/row_places.h"
 #include "autograd/kernels/scratch.h"
 
 namespace transformlet::kernels {
@@ -38,11 +38,9 @@ void for_pieces(int64_t rows, int64_t columns, T* dgain, T* dbias, const Rows& r
 template <class T>
 void normalise_row(int64_t columns, const T* x, T mean, T factor, const T* gain, const T* bias, T* y) {
   if (bias != nullptr) {
-#pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) y[i] = (x[i] - mean) * factor * gain[i] + bias[i];
+    for_places<T>(columns, [=](const auto& at) { at.put((at(x) - mean) * factor * at(gain) + at(bias), y); });
   } else {
-#pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) y[i] = (x[i] - mean) * factor * gain[i];
+    for_places<T>(columns, [=](const auto& at) { at.put((at(x) - mean) * factor * at(gain), y); });
   }
 }
 
@@ -96,10 +94,9 @@ RowSums<T> backward_sums(int64_t columns, const T* dy, const T* x, const T* gain
 template <class T>
 void backward_row(int64_t columns, const T* dy, const T* x, const T* gain, T mean, T factor, T mean_of_g,
                   T mean_of_product, T* dx) {
-#pragma omp simd
-  for (int64_t i = 0; i < columns; ++i) {
-    dx[i] = factor * (dy[i] * gain[i] - mean_of_g - (x[i] - mean) * factor * mean_of_product);
-  }
+  for_places<T>(columns, [=](const auto& at) {
+    at.put(factor * (at(dy) * at(gain) - mean_of_g - (at(x) - mean) * factor * mean_of_product), dx);
+  });
 }
 
 // With n = (x - mean) * r and g = dy * gain: dx = r * (g - mean(g) - n * mean(g * n)).

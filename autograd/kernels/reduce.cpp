@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "autograd/kernels/row_sums.h"
+#include "autograd/kernels/row_places.h"
 #include "autograd/kernels/scratch.h"
 
 namespace transformlet::kernels {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/kernels/row_sums.h"
+#include "autograd/kernels/row_places.h"
 #include "autograd/kernels/vector_math.h"
 
 namespace transformlet::kernels {
@@ -38,8 +38,7 @@ T log_sum_exp(int64_t n, const T* x, T peak) {
 
 template <class T>
 void scale_row(int64_t n, T factor, T* x) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
+  for_places<T>(n, [=](const auto& at) { at.put(factor * at(x), x); });
 }
 
 template <class T>
@@ -60,8 +59,7 @@ void softmax(int64_t rows, int64_t columns, const T* x, T* y) {
 
 template <class T>
 void softmax_backward_row(int64_t n, const T* dy, const T* y, T product, T* dx) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - product);
+  for_places<T>(n, [=](const auto& at) { at.put(at(y) * (at(dy) - product), dx); });
 }
 
 template <class T>
@@ -83,8 +81,7 @@ void softmax_backward(int64_t rows, int64_t columns, const T* dy, const T* y, T*
 
 template <class T>
 void log_probabilities(int64_t n, const T* x, T peak, T log_total, T* y) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - peak) - log_total;
+  for_places<T>(n, [=](const auto& at) { at.put((at(x) - peak) - log_total, y); });
 }
 
 template <class T>
@@ -98,8 +95,7 @@ void log_softmax(int64_t rows, int64_t columns, const T* x, T* y) {
 
 template <class T>
 void log_softmax_backward_row(int64_t n, const T* dy, const T* y, T total, T* dx) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) dx[i] = dy[i] - vector_exp(y[i]) * total;
+  for_places<T>(n, [=](const auto& at) { at.put(at(dy) - vector_exp(at(y)) * total, dx); });
 }
 
 template <class T>
@@ -135,8 +131,7 @@ void cross_entropy(const CrossEntropy<T>& p, T* losses, T* peaks, T* log_totals)
 // y = factor * (softmax(x) - shift)
 template <class T>
 void probability_row(int64_t n, const T* x, T peak, T log_total, T factor, T shift, T* y) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) y[i] = factor * (vector_exp((x[i] - peak) - log_total) - shift);
+  for_places<T>(n, [=](const auto& at) { at.put(factor * (vector_exp((at(x) - peak) - log_total) - shift), y); });
 }
 
 template <class T>

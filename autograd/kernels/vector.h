@@ -6,6 +6,10 @@
 #include <cstring>
 #include <type_traits>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "autograd/kernels/level.h"
 
 namespace transformlet::kernels::TRANSFORMLET_LEVEL {
@@ -56,6 +60,48 @@ inline Vector<LaneIndex<T>> lane_numbers() {
   return numbers;
 }
 
+// The first `count` lanes, fewer than all, from and to memory; beyond them load_part() gives 0.
+template <class T>
+inline Vector<T> load_part(const T* from, int64_t count) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    return Vector<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from));
+  } else {
+    return Vector<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), from));
+  }
+#elif defined(__AVX2__)
+  const auto mask = __m256i(lane_numbers<T>() < static_cast<LaneIndex<T>>(count));
+  if constexpr (sizeof(T) == 4) {
+    return Vector<T>(_mm256_maskload_ps(from, mask));
+  } else {
+    return Vector<T>(_mm256_maskload_pd(from, mask));
+  }
+#else
+  Vector<T> x{};
+  for (int64_t i = 0; i < count; ++i) x[i] = from[i];
+  return x;
+#endif
+}
+template <class T>
+inline void store_part(const Vector<T>& x, T* to, int64_t count) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), __m512(x));
+  } else {
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1), __m512d(x));
+  }
+#elif defined(__AVX2__)
+  const auto mask = __m256i(lane_numbers<T>() < static_cast<LaneIndex<T>>(count));
+  if constexpr (sizeof(T) == 4) {
+    _mm256_maskstore_ps(to, mask, __m256(x));
+  } else {
+    _mm256_maskstore_pd(to, mask, __m256d(x));
+  }
+#else
+  for (int64_t i = 0; i < count; ++i) to[i] = x[i];
+#endif
+}
+
 // The lanes combined into one number, in halves: lane i with lane i ^ half.
 template <class T, class Combine>
 inline T combine_lanes(Vector<T> x, const Combine& combine) {
@@ -69,9 +115,9 @@ template <class T>
 inline T sum_of_lanes(const Vector<T>& x) {
   return combine_lanes<T>(x, [](const Vector<T>& a, const Vector<T>& b) { return a + b; });
 }
-template <class T>
-inline T largest_of_lanes(const Vector<T>& x) {
-  return combine_lanes<T>(x, [](const Vector<T>& a, const Vector<T>& b) { return a > b ? a : b; });
+template <class X>
+inline X larger(const X& a, const X& b) {
+  return a > b ? a : b;
 }
 
 }  // namespace transformlet::kernels::TRANSFORMLET_LEVEL

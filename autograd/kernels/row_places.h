@@ -1,5 +1,6 @@
-// Sums and maxima over the rows of a matrix, for kernel files. `omp simd reduction` would do for their loops, but GCC
-// then adds up the lanes of a vector one after the other, which takes longer than a short row.
+// Loops, sums and maxima over the rows of a matrix, in whole vectors and one part. For kernel files. Rows may be short:
+// GCC's own loops (omp simd) walk through what is left after the last vector one by one, and add up the lanes of a sum
+// one by one, which takes longer than all the rest.
 #pragma once
 
 #include <algorithm>
@@ -20,9 +21,8 @@ template <class Body>
   for (int64_t row = first; row < last; row += block) body(row, std::min(block, last - row));
 }
 
-// Places in a row: a vector from element i on; the row's last vector, of which only the lanes from `first_kept` on are
-// new; one element. Each reads, writes, and keeps what is new of a vector (the rest is 0): whatever is added up goes
-// through keep().
+// Places in a row: a whole vector from element i on, or the `count` elements that are left at its end, fewer than a
+// vector. Both read, write, and keep what lies in the row (the rest is 0): whatever is added up goes through keep().
 template <class T>
 struct VectorAt {
   int64_t i;
@@ -31,29 +31,29 @@ struct VectorAt {
   Vector<T> keep(const Vector<T>& x) const { return x; }
 };
 template <class T>
-struct LastVectorAt {
-  int64_t i;
-  Vector<LaneIndex<T>> first_kept;
-  Vector<T> operator()(const T* from) const { return load(from + i); }
-  void put(const Vector<T>& x, T* to) const { store(x, to + i); }
-  Vector<T> keep(const Vector<T>& x) const { return lane_numbers<T>() >= first_kept ? x : Vector<T>{}; }
+struct PartAt {
+  int64_t i, count;
+  Vector<T> operator()(const T* from) const { return load_part(from + i, count); }
+  void put(const Vector<T>& x, T* to) const { store_part(x, to + i, count); }
+  Vector<T> keep(const Vector<T>& x) const { return select(x, Vector<T>{}); }
+  // x in the row, y beyond.
+  Vector<T> select(const Vector<T>& x, const Vector<T>& y) const {
+    return lane_numbers<T>() < static_cast<LaneIndex<T>>(count) ? x : y;
+  }
 };
-template <class T>
-struct ElementAt {
-  int64_t i;
-  T operator()(const T* from) const { return from[i]; }
-  void put(T x, T* to) const { to[i] = x; }
-  T keep(T x) const { return x; }
-};
+
+// Calls body(place) over a row of n.
+template <class T, class Body>
+[[gnu::always_inline]] inline void for_places(int64_t n, const Body& body) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) body(VectorAt<T>{i});
+  if (i < n) body(PartAt<T>{i, n - i});
+}
 
 // Calls body(place, sums), which says sums[k] += place.keep(...), over the elements [i, end) of a row. What they add up
 // to is added to `totals`.
 template <class T, int count, class Body>
 [[gnu::always_inline]] inline void add_sums(int64_t i, int64_t end, T (&totals)[count], const Body& body) {
-  if (end - i < lanes<T>) {
-    for (; i < end; ++i) body(ElementAt<T>{i}, totals);
-    return;
-  }
   Vector<T> even[count] = {}, odd[count] = {};  // two chains of additions
   for (; i + 2 * lanes<T> <= end; i += 2 * lanes<T>) {
     body(VectorAt<T>{i}, even);
@@ -63,10 +63,7 @@ template <class T, int count, class Body>
     body(VectorAt<T>{i}, even);
     i += lanes<T>;
   }
-  if (i < end) {
-    const auto known = static_cast<LaneIndex<T>>(lanes<T> - (end - i));
-    body(LastVectorAt<T>{end - lanes<T>, broadcast(known)}, odd);
-  }
+  if (i < end) body(PartAt<T>{i, end - i}, odd);
   for (int k = 0; k < count; ++k) totals[k] += sum_of_lanes<T>(even[k] + odd[k]);
 }
 
@@ -89,23 +86,21 @@ template <class T, class Term>
 
 template <class T>
 [[gnu::always_inline]] inline T largest(int64_t n, const T* x) {
-  T result = x[0];
-  if (n < lanes<T>) {
-    for (int64_t i = 1; i < n; ++i) result = x[i] > result ? x[i] : result;
-    return result;
-  }
-  Vector<T> even = load(x), odd = load(x + n - lanes<T>);
-  int64_t i = lanes<T>;
+  Vector<T> even = broadcast(x[0]), odd = even;
+  int64_t i = 0;
   for (; i + 2 * lanes<T> <= n; i += 2 * lanes<T>) {
-    const Vector<T> a = load(x + i), b = load(x + i + lanes<T>);
-    even = a > even ? a : even;
-    odd = b > odd ? b : odd;
+    even = larger(load(x + i), even);
+    odd = larger(load(x + i + lanes<T>), odd);
   }
-  for (; i + lanes<T> <= n; i += lanes<T>) {
-    const Vector<T> a = load(x + i);
-    even = a > even ? a : even;
+  if (i + lanes<T> <= n) {
+    even = larger(load(x + i), even);
+    i += lanes<T>;
   }
-  return largest_of_lanes<T>(even > odd ? even : odd);
+  if (i < n) {
+    const PartAt<T> part{i, n - i};
+    odd = larger(part.select(part(x), odd), odd);
+  }
+  return combine_lanes<T>(larger(even, odd), [](const auto& a, const auto& b) { return larger(a, b); });
 }
 
 }  // namespace transformlet::kernels::TRANSFORMLET_LEVEL
