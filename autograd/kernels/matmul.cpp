@@ -155,9 +155,13 @@ void batch(const Product<T>& p, int64_t count, const T* const* a, const T* const
   const int64_t grain = multiplications * count <= serial_multiplications
                             ? count
                             : std::max<int64_t>(1, std::min(count / 2, serial_multiplications / 2 / multiplications));
+  // Taken before the threads start: else it would depend on their timing how much memory is in use at a time.
+  const int64_t room = gemm_scratch<T>(p.m, p.n, p.k), threads = omp_in_parallel() ? 1 : omp_get_max_threads();
+  Scratch<T> scratch(room * threads);
+  T* const rooms = scratch.data();
   for_ranges(count, grain, [&](int64_t begin, int64_t end) {
-    Scratch<T> scratch(gemm_scratch<T>(p.m, p.n, p.k));
-    for (int64_t i = begin; i < end; ++i) gemm(at(i), scratch.data());
+    T* const own = rooms + (threads == 1 ? 0 : omp_get_thread_num()) * room;
+    for (int64_t i = begin; i < end; ++i) gemm(at(i), own);
   });
 }
 
