@@ -19,11 +19,11 @@ namespace {
 
 // How long OpenMP's threads spin at a barrier before they sleep. libgomp's own choice makes a training step six times
 // as slow when another process is busy on the same cores; never spinning makes it twice as slow when none is. About
-// three microseconds cost nothing on an idle machine, and a factor of 2.5 on a busy one. libgomp reads this before
+// two microseconds cost nothing on an idle machine, and a factor of 2 on a busy one. libgomp reads this before
 // main(), so the program starts itself again; whoever sets one of these variables has the last word.
 void start_with_short_spins(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  setenv("GOMP_SPINCOUNT", "1000", 1);
+  setenv("GOMP_SPINCOUNT", "600", 1);
   execv("/proc/self/exe", argv);  // if that fails, it is merely slower
 }
 
