@@ -171,6 +171,7 @@ class Walk {
     }
     const RecordingIs mode(options_.differentiable);
     TensorList gradients = node->vjp(Backward{node->saved, outputs_, visit.gradients, needed_, sums_});
+    if (options_.differentiable) require_differentiable(*node, visit, gradients);
     outputs_.clear();
     return gradients;
   }
@@ -180,6 +181,20 @@ class Walk {
       require(tensors[i].body().buffer->version == versions[i],
               "grad: {} saved {} {}, which has been overwritten since; compute the forward pass again", op,
               tensors[i].name().empty() ? "a tensor" : tensors[i].name(), tensors[i]);
+    }
+  }
+
+  // A vjp made of loops gives constants: the next derivative would silently be zero.
+  static void require_differentiable(const Node& node, const Visit& visit, const TensorList& gradients) {
+    const auto tracked = [](const Tensor& x) { return x.requires_grad(); };
+    if (std::none_of(visit.gradients.begin(), visit.gradients.end(), tracked)) return;
+    for (const Tensor& gradient : gradients) {
+      if (!gradient.defined() || tracked(gradient)) continue;
+      const std::vector<double> values = gradient.to_vector();
+      require(std::all_of(values.begin(), values.end(), [](double value) { return value == 0; }),
+              "grad: the vjp of {} gives constants where a differentiable gradient is asked for; write it with ops, or "
+              "give the op a reference",
+              node.op);
     }
   }
 

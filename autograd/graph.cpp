@@ -5,6 +5,7 @@
 #include <queue>
 
 #include "autograd/node.h"
+#include "autograd/observer.h"
 #include "autograd/ops.h"
 #include "autograd/profile.h"
 #include "autograd/recompute.h"
@@ -96,6 +97,8 @@ TensorList record_all(Recording recording) {
     y.body().node = node;
     y.body().output = static_cast<int>(node->outputs.size()) - 1;
   }
+  if (current_observer != nullptr) [[unlikely]]
+    current_observer->recorded(node, recording.inputs);
   node->saved_versions = versions_of(recording.saves);
   node->saved = std::move(recording.saves);
   node->vjp = std::move(recording.vjp);
@@ -174,7 +177,7 @@ Tensor recompute(const std::function<Tensor(const TensorList&)>& function, const
   // The first pass runs on inputs cut off from what came before; its graph tells which leaves the function reaches, and
   // dies at the end of this scope.
   TensorList cut, all = inputs;
-  for (const Tensor& x : inputs) cut.push_back(x.requires_grad() ? leaf(detach(x)) : x);
+  for (const Tensor& x : inputs) cut.push_back(x.requires_grad() ? leaf(x) : x);
   Tensor y = function(cut);
   for (const NodePointer& node : ancestry({y}).nodes) {
     const bool is_input = std::any_of(cut.begin(), cut.end(), [&](const Tensor& x) { return x.body().node == node; });
@@ -210,7 +213,10 @@ Tensor recompute(const std::function<Tensor(const TensorList&)>& function, const
     }
     return result;
   };
-  return record({.op = "recompute", .inputs = all, .outputs = {detach(y)}, .vjp = std::move(vjp), .saves = all});
+  const Tensor result =
+      record({.op = "recompute", .inputs = all, .outputs = {constant(y)}, .vjp = std::move(vjp), .saves = all});
+  if (current_observer != nullptr) current_observer->replaced(y, result);
+  return result;
 }
 
 }  // namespace transformlet

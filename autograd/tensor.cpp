@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "autograd/graph.h"
+#include "autograd/observer.h"
 
 namespace transformlet {
 
@@ -53,6 +54,13 @@ Tensor tensor(const std::vector<double>& values, const Shape& shape, DType dtype
 Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
 
 Tensor detach(const Tensor& x) {
+  Tensor y = constant(x);
+  if (current_observer != nullptr && x.requires_grad()) [[unlikely]]
+    current_observer->detached(x, y);
+  return y;
+}
+
+Tensor constant(const Tensor& x) {
   const Tensor::Body& body = x.body();
   return Tensor(
       std::make_shared<Tensor::Body>(Tensor::Body{body.shape, body.size, body.dtype, body.buffer, nullptr, 0, {}}));

@@ -78,10 +78,12 @@ Tensor full(const Shape& shape, double value, DType dtype);
 Tensor tensor(const std::vector<double>& values, const Shape& shape, DType dtype);
 Tensor scalar(double value, DType dtype);
 
-// The same values, cut off from the graph: a constant.
+// The same values, cut off from the graph: a constant. A gradient check reports the cut.
 Tensor detach(const Tensor& x);
 // The same values as a new leaf that gradients can be asked for. A name appears in messages and checkpoints.
 Tensor leaf(const Tensor& x, std::string name = "");
+// The same values without a graph: for ops, whose own graph or vjp stands for the connection.
+Tensor constant(const Tensor& x);
 // The same values and graph under other dimensions of equal size, without recording: for engines and ops.
 Tensor with_shape(const Tensor& x, const Shape& shape);
 // A deep copy, as a constant.

@@ -3,6 +3,7 @@
 
 #include "autograd/catalogue.h"
 #include "autograd/kernels/functions.h"
+#include "autograd/observer.h"
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 
@@ -72,6 +73,18 @@ Tensor greater(const Tensor& a, const Tensor& b) {
   return map_two("greater", a, b, [](const auto& kernels) { return kernels.greater; });
 }
 
+namespace {
+
+// The branch that each element of a maximum takes: the first, the second, or neither (a tie).
+void report_larger(const Tensor& y, const Tensor& first, const Tensor& second) {
+  with_dtype(y.dtype(), [&]<class T>() {
+    const T *const f = first.data<T>(), *const s = second.data<T>();
+    report_branch(y, first.size(), [f, s](int64_t i) { return (f[i] != 0) + 2 * (s[i] != 0); });
+  });
+}
+
+}  // namespace
+
 Tensor maximum(const Tensor& a, const Tensor& b) {
   const Tensor y = map_two("maximum", a, b, [](const auto& kernels) { return kernels.maximum; });
   const Tensor second = greater(b, a);  // a constant: where the gradient goes to b
@@ -80,7 +93,10 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
     const Tensor zero = scalar(0, dy.dtype());
     return {where(second, zero, dy), where(second, dy, zero)};
   };
-  return record({.op = "maximum", .inputs = {a, b}, .outputs = {y}, .vjp = vjp, .saves = {second}});
+  const Tensor result = record({.op = "maximum", .inputs = {a, b}, .outputs = {y}, .vjp = vjp, .saves = {second}});
+  if (current_observer != nullptr) [[unlikely]]
+    report_larger(result, greater(a, b), second);
+  return result;
 }
 
 Tensor affine(const Tensor& x, double scale, double shift) {
@@ -111,7 +127,13 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     return {Tensor(), backward.needs(1) ? where(condition, dy, zero) : Tensor(),
             backward.needs(2) ? where(condition, zero, dy) : Tensor()};
   };
-  return record({.op = "where", .inputs = {condition, a, b}, .outputs = {y}, .vjp = vjp, .saves = {condition}});
+  const Tensor result =
+      record({.op = "where", .inputs = {condition, a, b}, .outputs = {y}, .vjp = vjp, .saves = {condition}});
+  with_dtype(a.dtype(), [&]<class T>() {
+    const T* const values = condition.data<T>();
+    report_branch(result, condition.size(), [values](int64_t i) { return values[i] != 0; });
+  });
+  return result;
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "autograd/catalogue.h"
+#include "autograd/observer.h"
 #include "autograd/ops.h"
 
 namespace transformlet {
@@ -35,6 +36,14 @@ Tensor record_with_output(const char* op, const Tensor& x, const Choose& choose,
   return record({.op = op, .inputs = {x}, .outputs = {map_one(x, choose)}, .vjp = vjp, .keeps_output = true});
 }
 
+// The branch that each element takes by the sign of x. 0 lies between two.
+void report_signs(const Tensor& y, const Tensor& x) {
+  with_dtype(x.dtype(), [&]<class T>() {
+    const T* const values = x.data<T>();
+    report_branch(y, x.size(), [values](int64_t i) { return (values[i] > 0) - (values[i] < 0) + 1; });
+  });
+}
+
 // x where y > 0, else 0; y is a constant. It selects instead of multiplying: a gradient of infinity times a dead unit
 // is 0, not NaN. Linear in x, so it is its own vjp and closed under differentiation.
 Tensor gate(const Tensor& y, const Tensor& x) {
@@ -43,7 +52,9 @@ Tensor gate(const Tensor& y, const Tensor& x) {
     kernels::functions<T>().relu_backward(x.size(), y.data<T>(), x.data<T>(), result.data<T>());
   });
   auto vjp = [](const Backward& backward) -> TensorList { return {gate(backward.saved[0], backward.dy())}; };
-  return record({.op = "gate", .inputs = {x}, .outputs = {result}, .vjp = vjp, .saves = {y}});
+  const Tensor gated = record({.op = "gate", .inputs = {x}, .outputs = {result}, .vjp = vjp, .saves = {y}});
+  report_signs(gated, y);
+  return gated;
 }
 
 }  // namespace
@@ -104,9 +115,13 @@ Tensor sigmoid(const Tensor& x) {
 }
 
 Tensor relu(const Tensor& x) {
-  auto vjp = [](const Backward& backward) -> TensorList { return {gate(detach(backward.outputs[0]), backward.dy())}; };
+  auto vjp = [](const Backward& backward) -> TensorList {
+    return {gate(constant(backward.outputs[0]), backward.dy())};
+  };
   const Tensor y = map_one(x, [](const auto& kernels) { return kernels.relu; });
-  return record({.op = "relu", .inputs = {x}, .outputs = {y}, .vjp = vjp, .keeps_output = true});
+  const Tensor result = record({.op = "relu", .inputs = {x}, .outputs = {y}, .vjp = vjp, .keeps_output = true});
+  report_signs(result, x);
+  return result;
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include "autograd/catalogue.h"
 #include "autograd/kernels/reduce.h"
+#include "autograd/observer.h"
 #include "autograd/ops.h"
 
 namespace transformlet {
@@ -30,7 +31,7 @@ Tensor sum_range(const Tensor& x, int begin, int end) {
 
 // `kept`: the shape with the reduced axes of size 1. `shape`: the one to return.
 Tensor sum_over(const Tensor& x, const Shape& kept, const Shape& shape) {
-  Tensor y = detach(x);
+  Tensor y = constant(x);
   // Runs of neighbouring axes, the last first: they are the cheapest, and shrink the rest.
   for (int end = x.rank(); end > 0;) {
     if (kept[end - 1] == x.dim(end - 1)) {
@@ -89,7 +90,12 @@ Tensor max(const Tensor& x, int axis, bool keep) {
   auto vjp = [kept](const Backward& backward) -> TensorList {
     return {where(backward.saved[0], reshape(backward.dy(), kept), scalar(0, backward.dy().dtype()))};
   };
-  return record({.op = "max", .inputs = {x}, .outputs = {y}, .vjp = vjp, .saves = {chosen}});
+  const Tensor result = record({.op = "max", .inputs = {x}, .outputs = {y}, .vjp = vjp, .saves = {chosen}});
+  with_dtype(x.dtype(), [&]<class T>() {
+    const T* const values = chosen.data<T>();
+    report_branch(result, chosen.size(), [values](int64_t i) { return values[i] != 0; });
+  });
+  return result;
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {

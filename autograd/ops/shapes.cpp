@@ -57,7 +57,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 Tensor reshape(const Tensor& x, const Shape& shape) {
   const Shape from = x.shape();
   auto vjp = [from](const Backward& backward) -> TensorList { return {reshape(backward.dy(), from)}; };
-  return record({.op = "reshape", .inputs = {x}, .outputs = {with_shape(detach(x), shape)}, .vjp = vjp});
+  return record({.op = "reshape", .inputs = {x}, .outputs = {with_shape(constant(x), shape)}, .vjp = vjp});
 }
 
 Tensor permute(const Tensor& x, const std::vector<int>& axes) {
@@ -151,7 +151,7 @@ Tensor cast(const Tensor& x, DType dtype) {
 
 Tensor alias(const Tensor& x) {
   auto vjp = [](const Backward& backward) -> TensorList { return {backward.dy()}; };
-  return record({.op = "alias", .inputs = {x}, .outputs = {detach(x)}, .vjp = vjp});
+  return record({.op = "alias", .inputs = {x}, .outputs = {constant(x)}, .vjp = vjp});
 }
 
 namespace {

@@ -14,21 +14,8 @@
 namespace transformlet {
 namespace {
 
-// Prints a row for each input and parameter; says whether all pass.
 bool report(const std::string& what, const GradcheckResult& result) {
-  std::cout << fmt::format("{}\n", what);
-  size_t longest = 0;
-  for (const GradcheckRow& row : result.rows) longest = std::max(longest, row.name.size());
-  for (const GradcheckRow& row : result.rows) {
-    std::cout << fmt::format("  {}  {:{}}  {:>12}  {:>5} of {} checked", row.entries_failed == 0 ? "pass" : "FAIL",
-                             row.name, longest, to_string(row.shape), row.entries_checked, row.shape.size());
-    if (row.entries_checked > 0) {
-      std::cout << fmt::format("  worst at [{}]: analytic {:.8g}, numeric {:.8g}, relative error {:.1e}",
-                               fmt::join(row.index, ", "), row.analytic, row.numeric, row.relative_error);
-    }
-    if (row.entries_failed > 0) std::cout << fmt::format("  ({} entries fail)", row.entries_failed);
-    std::cout << '\n';
-  }
+  std::cout << what << '\n' << result;
   return result.ok();
 }
 

@@ -1,0 +1,70 @@
+// Derivatives along a displacement of the inputs, with error bars: Ridders' extrapolation of central differences, from
+// a step chosen each time, and away from kinks.
+#pragma once
+
+#include <memory>
+
+#include "autograd/gradcheck/problem.h"
+#include "base/random.h"
+
+namespace transformlet::checking {
+
+// Displaces the inputs to x + t v, and says which t rounding made of it. move(0) restores them to the bit.
+using Displacement = std::function<double(double t)>;
+
+Displacement along_entry(const Tensor& x, int64_t at);
+
+// A direction v through some of the inputs: normal, times each tensor's scale.
+struct Direction {
+  std::vector<std::vector<double>> v;  // for each input; empty: it stays where it is
+  Displacement move;
+};
+Direction random_direction(const TensorList& inputs, const std::vector<bool>& moved, const std::vector<double>& scales,
+                           RandomKey key);
+// The unit of a tensor's displacements: its root mean square, or 1 where that says nothing (zeros).
+std::vector<double> scales_of(const TensorList& inputs);
+
+struct Estimate {
+  double value = 0, error_bar = INFINITY;
+  Reason reason = Reason::noise;  // none: value and bar are good as far as the bar says
+  std::string kink;               // the op whose branch changes
+  bool unaffected = false;        // no output changed in any bit
+  bool rounding_rules = false;    // the bar is rounding for the most part: a larger step would make it smaller
+  double step = 0;                // the one that the estimate rests on
+};
+
+class Differences {
+ public:
+  // Evaluates the function, and measures its rounding.
+  Differences(const Problem& problem, const GradcheckOptions& options);
+
+  const Point& base() const { return base_; }
+
+  // The derivative of sum <output, cotangent> along a displacement, whose natural length is `scale`. `analytic` only
+  // says when more work is idle.
+  Estimate estimate(const Displacement& move, double scale, double analytic) const;
+
+  // What each output contributes to the derivative, by plain differences at a step: for diagnosis.
+  std::vector<double> shares(const Displacement& move, double step) const;
+
+ private:
+  struct Difference {
+    double value = 0, noise = 0;
+    Reason reason = Reason::none;
+    std::string kink;
+    bool unaffected = false;
+  };
+  Difference difference(const Displacement& move, double step) const;
+  Estimate extrapolate(const Displacement& move, double start, double analytic) const;
+  const Branch* changed_branch(const Point& point) const;
+  void measure_noise();
+
+  const Problem& problem_;
+  const GradcheckOptions& options_;
+  Point base_;
+  std::vector<double> cotangent_;  // of each output
+  std::vector<double> noise_;      // the rounding of each output times its cotangent: a standard deviation
+  double whole_noise_ = 0;         // of their sum
+};
+
+}  // namespace transformlet::checking
