@@ -14,18 +14,23 @@
 
 namespace transformlet {
 
-// A layer of a model by itself, for checks: a function of one input (B, T, width).
+// A layer by itself, for checks: a function of one input (B, T, input_width), or of two.
 struct NamedLayer {
   std::string name;  // its path: its parameters' names begin with it
   int64_t input_width;
-  std::function<Tensor(const Tensor& x, const Mask& mask, const Pass& pass)> call;
+  int64_t memory_width;  // of a second input (B, Tm, memory_width); 0: there is none
+  bool takes_mask;
+  std::function<Tensor(const TensorList& inputs, const Mask& mask, const Pass& pass)> call;
 };
 
 // A layer of any form. What is returned refers to the layer.
 template <class Layer>
 NamedLayer named_layer(std::string name, int64_t input_width, const Layer& layer) {
-  const auto call = [&layer](const Tensor& x, [[maybe_unused]] const Mask& mask, [[maybe_unused]] const Pass& pass) {
-    if constexpr (requires { layer(x, mask, pass); }) {
+  constexpr bool takes_mask = requires(const Tensor& x, const Mask& mask, const Pass& pass) { layer(x, mask, pass); };
+  const auto call = [&layer](const TensorList& inputs, [[maybe_unused]] const Mask& mask,
+                             [[maybe_unused]] const Pass& pass) {
+    const Tensor& x = inputs.front();
+    if constexpr (takes_mask) {
       return layer(x, mask, pass);
     } else if constexpr (requires { layer(x, pass); }) {
       return layer(x, pass);
@@ -33,8 +38,16 @@ NamedLayer named_layer(std::string name, int64_t input_width, const Layer& layer
       return layer(x);
     }
   };
-  return {std::move(name), input_width, call};
+  return {std::move(name), input_width, 0, takes_mask, call};
 }
+
+// A layer without a model around it, with its keys: for checks (layers/layer_kinds.cpp).
+class LayerConfig {
+ public:
+  virtual ~LayerConfig() = default;
+  virtual void describe(Fields& field) = 0;
+  virtual NamedLayer build(const Scope& scope) = 0;  // refers to this config, which holds the layer
+};
 
 class Model {
  public:

@@ -34,6 +34,7 @@ void ExperimentConfig::describe(Fields& field) {
   field.group("train", train, "the training loop");
   field.group("evaluate", evaluate, "evaluation");
   field.group("checkpoint", checkpoint, "what is saved on the way");
+  field.group("gradcheck", gradcheck, "what `transformlet gradcheck` checks, and how");
   field.check([&] { return task->size(Split::train) >= train.batch_size; }, {"train.batch_size", "task"},
               "is larger than the number of training examples");
   field.check([&] { return task->data_bytes() <= machine_memory(); }, {"task"},

@@ -9,6 +9,7 @@
 #include "optim/config.h"
 #include "optim/schedule.h"
 #include "train/checkpoint_config.h"
+#include "train/gradcheck_config.h"
 #include "train/task.h"
 
 namespace transformlet {
@@ -36,6 +37,7 @@ struct ExperimentConfig {
   TrainConfig train;
   EvaluateConfig evaluate;
   CheckpointConfig checkpoint;
+  GradcheckConfig gradcheck;
 
   void describe(Fields& field);
 

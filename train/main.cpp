@@ -88,16 +88,24 @@ int run(int argc, char** argv) {
 
   GradcheckArguments gradcheck;
   CLI::App* const gradcheck_app =
-      app.add_subcommand("gradcheck", "check a model's gradients against finite differences, layer by layer");
-  gradcheck_app->add_option("CONFIG", gradcheck.config, "a YAML file")->required();
-  gradcheck_app->add_option("key=value", gradcheck.overrides, overrides_help);
-  gradcheck_app->add_option("--entries", gradcheck.entries, "entries of each tensor to check; 0: all")
-      ->capture_default_str()
-      ->check(at_least(0));
-  gradcheck_app->add_option("--batch-size", gradcheck.batch_size, "examples to check on")
-      ->capture_default_str()
-      ->check(at_least(1));
-  gradcheck_app->callback([&] { status = gradcheck_command(gradcheck); });
+      app.add_subcommand("gradcheck", "check gradients: of a model and each of its layers, of a layer, or of ops");
+  std::vector<std::string> gradcheck_words;
+  gradcheck_app->add_option(
+      "CONFIG", gradcheck_words,
+      "a YAML file of a model or a layer, then keys to set: gradcheck.mode=full gradcheck.order=2");
+  gradcheck_app->add_option("--op", gradcheck.op, "check one op of the library instead");
+  gradcheck_app->add_flag("--all-ops", gradcheck.all_ops, "check every op of the library instead");
+  gradcheck_app->add_option("--json", gradcheck.json, "a file to write everything that was found to");
+  gradcheck_app->add_option("--junit", gradcheck.junit,
+                            "a file to write a JUnit report to, a test case for each tensor");
+  gradcheck_app->callback([&] {
+    if (gradcheck.op.empty() && !gradcheck.all_ops && !gradcheck_words.empty()) {
+      gradcheck.config = gradcheck_words.front();
+      gradcheck_words.erase(gradcheck_words.begin());
+    }
+    gradcheck.overrides = gradcheck_words;
+    status = gradcheck_command(gradcheck);
+  });
 
   BenchArguments bench;
   CLI::App* const bench_app = app.add_subcommand("bench", "time the training steps of a config; makes no run");

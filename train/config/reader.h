@@ -34,6 +34,9 @@ void read_config(const std::string& source, const std::string& text, const std::
 // The text of a config file. Throws ConfigError if there is none, or none that could be a config.
 std::string read_config_bytes(const std::filesystem::path& path);
 
+// Whether a config, with its overrides, has a key at the top. What is wrong with the text is said when it is read.
+bool config_has_key(const std::string& text, const std::vector<std::string>& overrides, const std::string& key);
+
 template <class Config>
 Config read_config_text(const std::string& source, const std::string& text,
                         const std::vector<std::string>& overrides = {}) {
