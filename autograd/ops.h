@@ -47,6 +47,8 @@ Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, std::vector<int> axes, bool keep = false);
 Tensor max(const Tensor& x, int axis, bool keep = false);  // at a tie the gradient goes to the first
 Tensor sum_to(const Tensor& x, const Shape& shape);        // the adjoint of broadcast_to
+// The largest of each row, as a constant: for shifts that change neither value nor derivative.
+Tensor row_maxima(const Tensor& x);
 
 // ---- shapes: ops/shapes.cpp ----
 Tensor broadcast_to(const Tensor& x, const Shape& shape);

@@ -44,8 +44,9 @@ void GradcheckConfig::describe(Fields& field) {
   field("mode", mode, "random directions through all entries (seconds), or every entry by itself",
         one_of({"directional", "full"}));
   field("order", order, "1: gradients; 2: also the gradients of gradients", between(1, 2));
-  field("layers", layers, "which layers, by name; `model`: the model as a whole; none: all of these");
-  field("masks", masks, "none, causal, sliding_window, padding, dense, or several as causal&padding; none: the task's");
+  field("layers", layers, "which layers, by name; `model`: the model as a whole; empty: all");
+  field("masks", masks,
+        "none, causal, sliding_window, padding, dense, or several as causal&padding; empty: the task's");
   field("batch_size", batch_size, "examples to check on", between(1, 10000));
   field("seq_len", seq_len, "length of a layer's random input; 0: the task's, or 8", between(0, 100000));
   field("memory_len", memory_len, "length of a layer's second input; 0: seq_len", between(0, 100000));

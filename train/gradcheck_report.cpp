@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
+#include <tuple>
 
 namespace transformlet {
 namespace {
@@ -60,7 +61,7 @@ std::vector<const GradcheckRow*> worst_first(const GradcheckResult& result) {
   }
   const auto rank = [](const GradcheckRow& row) {
     const double error = std::isfinite(row.worst_relative_error) ? row.worst_relative_error : 1e300;
-    return std::pair(row.verdict == Verdict::fail, error);
+    return std::tuple(row.verdict == Verdict::fail, row.reason, error);
   };
   std::stable_sort(rows.begin(), rows.end(), [&](const auto* a, const auto* b) { return rank(*a) > rank(*b); });
   return rows;
@@ -96,13 +97,11 @@ void GradcheckTable::add(const CheckedThing& thing) {
   if (!result.directions.empty())
     how += fmt::format(", {}", plural(static_cast<int64_t>(result.directions.size()), "direction"));
   if (entries > 0) how += fmt::format(", {} {}", entries, entries == 1 ? "entry" : "entries");
-  std::cout << fmt::format("{}  {:{}}  {:<28}  worst {:.1e}  {:.2f} s\n", coloured(verdict, 9), thing.name, name_width_,
+  std::cout << fmt::format("{}  {:{}}  {:<38}  worst {:.1e}  {:.2f} s\n", coloured(verdict, 9), thing.name, name_width_,
                            how, worst, thing.seconds);
-  for (const GradcheckRow* const row : worst_first(result)) {
-    print_row(*row);
-    if (row->verdict == Verdict::unchecked) std::cout << fmt::format("             {}\n", advice(result, *row));
-  }
-  print_rest(result);
+  print_rows(result);
+  if (verdict != Verdict::pass) print_identities(result);
+  for (const Finding& finding : result.findings) std::cout << fmt::format("  audit      {}\n", finding.text);
   ++things_;
   tensors_ += static_cast<int>(result.rows.size());
   failed_things_ += verdict == Verdict::fail;
@@ -129,7 +128,19 @@ void GradcheckTable::print_row(const GradcheckRow& row) const {
   if (row.unchecked() > 0) std::cout << fmt::format("             unchecked: {}\n", unchecked_in_words(row));
 }
 
-void GradcheckTable::print_rest(const GradcheckResult& result) const {
+void GradcheckTable::print_rows(const GradcheckResult& result) const {
+  const std::vector<const GradcheckRow*> rows = worst_first(result);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const GradcheckRow& row = *rows[i];
+    print_row(row);
+    // What to do, once for all rows of a reason, which stand together.
+    const bool is_last = i + 1 == rows.size() || rows[i + 1]->reason != row.reason;
+    if (row.verdict == Verdict::unchecked && is_last)
+      std::cout << fmt::format("             {}\n", advice(result, row));
+  }
+}
+
+void GradcheckTable::print_identities(const GradcheckResult& result) const {
   for (const IdentityCheck& identity : result.identities) {
     if (identity.verdict == Verdict::pass) continue;
     std::cout << fmt::format("  {}  {}", coloured(identity.verdict, 9), identity.name);
@@ -137,7 +148,6 @@ void GradcheckTable::print_rest(const GradcheckResult& result) const {
                                                       identity.error, identity.tolerance)
                                         : fmt::format(": {}\n", identity.note));
   }
-  for (const Finding& finding : result.findings) std::cout << fmt::format("  audit      {}\n", finding.text);
 }
 
 int GradcheckTable::finish() const {
@@ -156,8 +166,9 @@ int GradcheckTable::finish() const {
   }
   std::cout << fmt::format("{}: {} have the right gradient{}\n", coloured(Verdict::pass, 0), what, rest);
   if (chance_of_missing_ > 0) {
-    std::cout << fmt::format("      an error of 1 % in one entry would go unseen with a chance of {:.0e} at most\n",
-                             chance_of_missing_);
+    std::cout << fmt::format(
+        "      an error of 1 % in one entry of average size would go unseen with a chance of at most {:.0e}\n",
+        chance_of_missing_);
   }
   return 0;
 }

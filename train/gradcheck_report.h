@@ -27,7 +27,8 @@ class GradcheckTable {
  private:
   std::string coloured(Verdict verdict, size_t width) const;
   void print_row(const GradcheckRow& row) const;
-  void print_rest(const GradcheckResult& result) const;
+  void print_rows(const GradcheckResult& result) const;
+  void print_identities(const GradcheckResult& result) const;
 
   size_t name_width_;
   bool colour_;

@@ -73,8 +73,9 @@ std::ostream& operator<<(std::ostream& out, const GradcheckResult& result) {
   }
   for (const IdentityCheck& identity : result.identities) {
     if (identity.verdict == Verdict::pass) continue;
-    out << fmt::format("{} {}: off by {:.1e}, allowed {:.0e} {}\n", name_of(identity.verdict), identity.name,
-                       identity.error, identity.tolerance, identity.note);
+    out << fmt::format("{} {}: ", name_of(identity.verdict), identity.name);
+    out << (identity.note.empty() ? fmt::format("off by {:.1e}, allowed {:.0e}\n", identity.error, identity.tolerance)
+                                  : identity.note + "\n");
   }
   for (const Finding& finding : result.findings) out << finding.text << '\n';
   if (!result.deterministic) out << "the function or its gradient gives other bits when it is computed again\n";

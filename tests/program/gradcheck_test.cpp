@@ -1,5 +1,7 @@
-// `transformlet gradcheck`: the shipped models pass; a model whose gradient is wrong does not.
+// `transformlet gradcheck`: the shipped models, layers and ops pass; a model whose gradient is wrong does not.
 #include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
 
 #include "layers/basic.h"
 #include "layers/model.h"
@@ -10,61 +12,189 @@
 namespace transformlet {
 namespace {
 
-// How many rows of a report pass, and how many fail.
-std::pair<int, int> rows_of(const std::string& report) {
-  int pass = 0, fail = 0;
-  for (const std::string& line : lines_of(report)) {
-    pass += line.starts_with("  pass  ");
-    fail += line.starts_with("  FAIL  ");
+// How many lines of a report begin with a verdict, those of tensors included.
+std::map<std::string, int> verdicts_of(const std::string& report) {
+  std::map<std::string, int> count;
+  for (std::string line : lines_of(report)) {
+    line.erase(0, line.find_first_not_of(' ') == line.npos ? 0 : line.find_first_not_of(' '));
+    for (const std::string word : {"pass", "FAIL", "unchecked", "audit"}) count[word] += line.starts_with(word + "  ");
   }
-  return {pass, fail};
+  return count;
 }
 
-void expect_pass(const Arguments& words, int least_rows) {
-  const TemporaryFolder folder;
-  write_bytes(folder.path / "small.yaml", small_config);
-  Arguments arguments = {"gradcheck"};
-  arguments.insert(arguments.end(), words.begin(), words.end());
-  const Outcome outcome = run_program(folder.path, arguments);
-  EXPECT_EQ(outcome.status, 0) << outcome.err << outcome.out;
-  EXPECT_EQ(outcome.err, "");
-  const auto [pass, fail] = rows_of(outcome.out);
-  EXPECT_GE(pass, least_rows);
-  EXPECT_EQ(fail, 0);
-  EXPECT_EQ(lines_of(outcome.out).back(), "pass: every gradient agrees with finite differences");
-  EXPECT_EQ(number_of_entries(folder.path), 1u);
-}
+class GradcheckProgram : public testing::Test {
+ protected:
+  GradcheckProgram() { write_bytes(folder.path / "small.yaml", small_config); }
 
-// Each layer by itself with its input and parameters, then each parameter of the whole model.
-TEST(Gradcheck, ShippedConfigsPass) {
-  for (const std::string config : {"reverse", "sort", "copy", "repeat"}) {
-    SCOPED_TRACE(config);
-    expect_pass({source_path("configs/" + config + ".yaml"), "--entries", "4"}, 40);
+  Outcome run(const Arguments& words) const {
+    Arguments arguments = {"gradcheck"};
+    arguments.insert(arguments.end(), words.begin(), words.end());
+    return run_program(folder.path, arguments);
   }
+
+  void expect_pass(const Arguments& words, int checks) const {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.err << outcome.out;
+    EXPECT_EQ(outcome.err, "");
+    // Quiet when all is well: a line for each check, and one or two that say what it comes to.
+    EXPECT_EQ(verdicts_of(outcome.out)["pass"], checks) << outcome.out;
+    EXPECT_LE(lines_of(outcome.out).size(), static_cast<size_t>(checks) + 2) << outcome.out;
+    EXPECT_NE(outcome.out.find("\npass: "), std::string::npos) << outcome.out;
+  }
+
+  void expect_refusal(const Arguments& words, const std::string& message) const {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_EQ(outcome.err, message + "\n");
+    EXPECT_EQ(outcome.out, "");
+  }
+
+  TemporaryFolder folder;
+};
+
+// Each layer by itself with its input and parameters, then the whole model.
+TEST_F(GradcheckProgram, ShippedConfigsPass) {
+  expect_pass({source_path("configs/reverse.yaml")}, 10);
+  expect_pass({source_path("configs/sort.yaml")}, 20);
+  expect_pass({source_path("configs/copy.yaml")}, 10);
+  expect_pass({source_path("configs/repeat.yaml")}, 12);
+  expect_pass({source_path("configs/gradcheck/post_norm_padding.yaml")}, 40);
+  expect_pass({source_path("configs/gradcheck/cross_attention.yaml")}, 8);
+  expect_pass({source_path("configs/gradcheck/attention_dropout.yaml")}, 3);
+  expect_pass({source_path("configs/gradcheck/block_dropout.yaml")}, 2);
+  expect_pass({source_path("configs/gradcheck/relu_feed_forward.yaml")}, 2);
 }
 
 // With dropout, and every choice that the model offers.
-TEST(Gradcheck, EveryKindOfModelPasses) {
-  expect_pass({"small.yaml"}, 60);
-  expect_pass({"small.yaml", "--entries", "0", "--batch-size", "1", "model.num_layers=1", "model.d_model=4",
-               "model.d_ff=6", "task.num_symbols=3"},
-              35);
+TEST_F(GradcheckProgram, EveryKindOfModelPasses) {
+  const int layers = 14;
+  expect_pass({"small.yaml"}, layers);
+  expect_pass({"small.yaml", "gradcheck.mode=full", "gradcheck.batch_size=1", "gradcheck.entries=20"}, layers);
   for (const std::string override_text :
        {"model.norm_position=pre", "model.activation=gelu", "model.activation=gelu_tanh", "model.position=none",
-        "model.position=sinusoidal", "model.input=one_hot", "model.final_norm=true", "model.packed_init=apart",
-        "train.dtype=float32", "train.threads=1", "train.recompute=true"}) {
+        "model.position=sinusoidal", "model.packed_init=apart", "train.dtype=float32", "train.threads=1",
+        "train.recompute=true", "gradcheck.directions=1"}) {
     SCOPED_TRACE(override_text);
-    expect_pass({"small.yaml", override_text, "--entries", "4"}, 60);
+    expect_pass({"small.yaml", override_text}, layers);
   }
+  expect_pass({"small.yaml", "model.final_norm=true"}, layers + 1);
+  expect_pass({"small.yaml", "model.input=one_hot"}, layers + 1);
+  expect_pass({"small.yaml", "gradcheck.order=2"}, 2 * layers);
   const std::string decoder = "num_layers: 2, num_heads: 2, d_model: 8, dropout: 0.1";
-  for (const std::string keys :
-       {"", "tie_embeddings: false", "bias: false", "norm_position: post", "d_ff: 5", "activation: relu",
-        "activation: gelu_tanh", "position: none", "position: sinusoidal"}) {
+  for (const std::string keys : {"", ", bias: false", ", norm_position: post", ", d_ff: 5", ", activation: relu",
+                                 ", activation: gelu_tanh", ", position: none", ", position: sinusoidal"}) {
     SCOPED_TRACE(keys);
-    expect_pass(
-        {"small.yaml", "model={kind: decoder, " + decoder + (keys.empty() ? "" : ", ") + keys + "}", "--entries", "4"},
-        35);
+    const int final_norm = keys == ", norm_position: post" ? 0 : 1;
+    expect_pass({"small.yaml", "model={kind: decoder, " + decoder + keys + "}"}, 11 + final_norm);
   }
+  expect_pass({"small.yaml", "model={kind: decoder, tie_embeddings: false, " + decoder + "}"}, 13);
+}
+
+TEST_F(GradcheckProgram, LayersAndMasksAreChosen) {
+  expect_pass({"small.yaml", "gradcheck.layers=[encoder.blocks.1.attention, head]"}, 4);
+  expect_pass({"small.yaml", "gradcheck.layers=[encoder.blocks.0]"}, 5);
+  expect_pass({"small.yaml", "gradcheck.layers=[model]", "gradcheck.masks=[none, causal, padding, dense&causal]"}, 4);
+  const Outcome outcome = run({"small.yaml", "gradcheck.layers=[encoder.blocks.0.attention]", "gradcheck.masks=[dense]",
+                               "gradcheck.seq_len=5", "gradcheck.order=2"});
+  EXPECT_TRUE(outcome.out.starts_with("pass       encoder.blocks.0.attention, dense                ")) << outcome.out;
+  EXPECT_NE(outcome.out.find("\npass       encoder.blocks.0.attention, dense, second order  "), std::string::npos);
+}
+
+TEST_F(GradcheckProgram, OpsPass) {
+  expect_pass({"--op", "linear"}, 1);
+  expect_pass({"--op", "scaled_dot_product_attention", "gradcheck.order=2", "gradcheck.entries=8"}, 2);
+  expect_pass({"--all-ops", "seed=5"}, 47);
+}
+
+// Every kind of layer, with its defaults.
+TEST_F(GradcheckProgram, LayersByThemselves) {
+  for (const std::string kind : {"multihead_attention", "encoder_block", "feed_forward", "layer_norm", "rms_norm"}) {
+    write_bytes(folder.path / "layer.yaml", "layer: {kind: " + kind + "}\ngradcheck: {mode: full, order: 2}\n");
+    expect_pass({"layer.yaml"}, 2);
+  }
+  expect_pass({"layer.yaml", "layer.d_model=5", "seed=3"}, 2);
+}
+
+// float32 can't prove a gradient: that is said, with what to do, and it is neither a pass nor a failure.
+TEST_F(GradcheckProgram, Float32IsUnchecked) {
+  const Outcome outcome =
+      run({"small.yaml", "gradcheck.dtype=float32", "gradcheck.layers=[encoder.blocks.0.attention]"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(verdicts_of(outcome.out)["FAIL"], 0) << outcome.out;
+  EXPECT_TRUE(outcome.out.starts_with("unchecked  encoder.blocks.0.attention ")) << outcome.out;
+  EXPECT_NE(outcome.out.find("check in float64 (gradcheck.dtype=float64)"), std::string::npos) << outcome.out;
+  EXPECT_EQ(lines_of(outcome.out).back(), "unchecked: nothing is wrong, but 1 of 1 check could not be proved right");
+}
+
+TEST_F(GradcheckProgram, WrongUse) {
+  expect_refusal({}, "gradcheck: give a CONFIG, --op NAME or --all-ops");
+  expect_refusal({"nowhere.yaml"}, "nowhere.yaml: there is no such file");
+  expect_refusal({"small.yaml", "gradcheck.mode=ful"},
+                 "override 'gradcheck.mode=ful': gradcheck.mode: must be one of directional, full, not 'ful' (did you "
+                 "mean full?)");
+  expect_refusal({"small.yaml", "gradcheck.masks=[causl]"},
+                 "override 'gradcheck.masks=[causl]': gradcheck.masks: holds masks made of none, causal, "
+                 "sliding_window, padding and dense, joined by &");
+  expect_refusal({"small.yaml", "gradcheck.order=3"},
+                 "override 'gradcheck.order=3': gradcheck.order: must be at most 2, not 3");
+}
+
+TEST_F(GradcheckProgram, WrongNames) {
+  const Outcome layer = run({"small.yaml", "gradcheck.layers=[encoder.block.0]"});
+  EXPECT_EQ(layer.status, 2);
+  EXPECT_TRUE(
+      layer.err.starts_with("gradcheck.layers: there is no layer 'encoder.block.0' (did you mean "
+                            "encoder.blocks.0?); there are "))
+      << layer.err;
+  const Outcome op = run({"--op", "softmxa"});
+  EXPECT_EQ(op.status, 2);
+  EXPECT_TRUE(op.err.starts_with("--op: there is no op 'softmxa' (did you mean softmax?); there are add, ")) << op.err;
+}
+
+// A layer's config is for gradient checks alone; other commands say what is missing.
+TEST_F(GradcheckProgram, ALayerCannotBeTrained) {
+  write_bytes(folder.path / "layer.yaml", "layer: {kind: rms_norm}\n");
+  const Outcome outcome = run_program(folder.path, {"train", "layer.yaml"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.err, "layer.yaml:1:1: task.name: required key is missing\nlayer.yaml:1:1: layer: unknown key\n");
+  write_bytes(folder.path / "layer.yaml", "layer: {kind: norm}\n");
+  expect_refusal({"layer.yaml"},
+                 "layer.yaml:1:15: layer.kind: must be one of encoder_block, feed_forward, layer_norm, "
+                 "multihead_attention, rms_norm, not 'norm'");
+}
+
+// Said before the work, not after it.
+TEST_F(GradcheckProgram, FilesThatCannotBeWritten) {
+  for (const std::string option : {"--json", "--junit"}) {
+    const Outcome outcome = run({"small.yaml", option, "no/such/folder"});
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_EQ(outcome.err, "error: no/such/folder: cannot be written: No such file or directory\n");
+    EXPECT_EQ(outcome.out, "");
+  }
+}
+
+TEST_F(GradcheckProgram, FilesForMachines) {
+  const Outcome outcome = run({"small.yaml", "gradcheck.layers=[head.norm, model]", "gradcheck.mode=full",
+                               "gradcheck.entries=3", "--json", "a.json", "--junit", "a.xml"});
+  EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+  const nlohmann::json json = nlohmann::json::parse(bytes_of_file(folder.path / "a.json"));
+  EXPECT_EQ(json.at("verdict"), "pass");
+  ASSERT_EQ(json.at("checks").size(), 2u);
+  const nlohmann::json& norm = json.at("checks")[0];
+  EXPECT_EQ(norm.at("name"), "head.norm");
+  EXPECT_EQ(norm.at("deterministic"), true);
+  ASSERT_EQ(norm.at("tensors").size(), 3u);
+  const nlohmann::json& gain = norm.at("tensors")[1];
+  EXPECT_EQ(gain.at("name"), "head.norm.gain");
+  EXPECT_EQ(gain.at("verdict"), "pass");
+  EXPECT_EQ(gain.at("entries"), 3);
+  EXPECT_EQ(gain.at("passed"), 3);
+  EXPECT_LT(gain.at("worst").at("error_bar").get<double>(), 1e-8);
+  EXPECT_EQ(norm.at("identities")[0].at("verdict"), "pass");
+  const std::string junit = bytes_of_file(folder.path / "a.xml");
+  EXPECT_NE(junit.find("<testcase classname=\"head.norm\" name=\"head.norm.gain\"/>"), std::string::npos) << junit;
+  EXPECT_NE(junit.find("name=\"&lt;Jv, u&gt; = &lt;v, J'u&gt;\"/>"), std::string::npos) << junit;
+  EXPECT_NE(junit.find("failures=\"0\" skipped=\"0\""), std::string::npos) << junit;
 }
 
 // Below: a model that computes the square of its embeddings, but hides one of the factors from the gradient.
@@ -76,8 +206,7 @@ struct WrongModel : Model {
 
   Tensor operator()(const Tokens& ids, const Mask&, const Pass&) const override { return out(square(embedding(ids))); }
   std::vector<NamedLayer> layers() const override {
-    return {{"out", 3, [this](const Tensor& x, const Mask&, const Pass&) { return out(x); }},
-            {"square", 3, [](const Tensor& x, const Mask&, const Pass&) { return square(x); }}};
+    return {named_layer("out", 3, out), named_layer("square", 3, square)};
   }
 
   Embedding embedding;
@@ -102,16 +231,26 @@ TEST(Gradcheck, AWrongGradientFails) {
   write_bytes(folder.path / "wrong.yaml", "task: {name: reverse, train_size: 64}\nmodel: {kind: wrong}\n");
   GradcheckArguments arguments;
   arguments.config = folder.path / "wrong.yaml";
+  arguments.json = folder.path / "a.json";
+  arguments.junit = folder.path / "a.xml";
   testing::internal::CaptureStdout();
   const int status = gradcheck_command(arguments);
   const std::string report = testing::internal::GetCapturedStdout();
   EXPECT_EQ(status, 1);
-  EXPECT_EQ(lines_of(report).back(), "FAIL: some gradients are wrong");
+  EXPECT_EQ(lines_of(report).back(), "FAIL: 2 of 7 tensors of 3 checks have a wrong gradient");
   // The layer `out` by itself is right in input, weight and bias, and so are both in the whole model; the square's
   // input is wrong, and the embedding, whose gradient goes through it.
-  EXPECT_EQ(rows_of(report), std::pair(5, 2)) << report;
-  EXPECT_NE(report.find("  FAIL  embedding.weight "), std::string::npos) << report;
-  EXPECT_NE(report.find(" entries fail)"), std::string::npos) << report;
+  EXPECT_TRUE(report.starts_with("pass       out ")) << report;
+  EXPECT_NE(report.find("\nFAIL       square "), std::string::npos) << report;
+  EXPECT_NE(report.find("\n  FAIL       input (2, 16, 3): 96 of 96 entries wrong: half of what it should be\n"),
+            std::string::npos)
+      << report;
+  EXPECT_NE(report.find("\n  FAIL       embedding.weight (10, 3): "), std::string::npos) << report;
+  EXPECT_NE(report.find("takes a detached tensor"), std::string::npos) << report;
+  const nlohmann::json json = nlohmann::json::parse(bytes_of_file(folder.path / "a.json"));
+  EXPECT_EQ(json.at("verdict"), "fail");
+  EXPECT_EQ(json.at("checks")[1].at("tensors")[0].at("diagnosis"), "half of what it should be");
+  EXPECT_NE(bytes_of_file(folder.path / "a.xml").find("<failure message=\"96 of 96 entries wrong"), std::string::npos);
 }
 
 }  // namespace

@@ -12,20 +12,33 @@
 namespace transformlet {
 namespace {
 
-// The config with everything filled in, and the model's parameters, before anything is allocated.
-void describe_config(const DescribeArguments& arguments) {
-  const ExperimentConfig config = read_config_file<ExperimentConfig>(arguments.config, arguments.overrides);
-  Parameters parameters;
-  const auto model = config.model->build(Scope::dry(parameters), config.task->sizes());
+void print_parameters(const Parameters& parameters) {
   size_t longest = 0;
   for (const Parameter& parameter : parameters.list()) longest = std::max(longest, parameter.value.name().size());
-  std::cout << write_config(config) << '\n';
   for (const Parameter& parameter : parameters.list()) {
     std::cout << fmt::format("{:{}}  {:>16}  {:>12}\n", parameter.value.name(), longest,
                              to_string(parameter.value.shape()), parameter.value.size());
   }
-  std::cout << fmt::format("{} parameters in {} tensors; training needs at most about {:.1f} MB\n", parameters.count(),
-                           parameters.list().size(), estimated_memory(config) / 1e6);
+  std::cout << fmt::format("{} parameters in {} tensors", parameters.count(), parameters.list().size());
+}
+
+// The config with everything filled in, and the parameters, before anything is allocated.
+void describe_config(const DescribeArguments& arguments) {
+  const std::string text = read_config_bytes(arguments.config);
+  Parameters parameters;
+  if (config_has_key(text, arguments.overrides, "layer")) {
+    const auto config = read_config_text<LayerCheckConfig>(arguments.config, text, arguments.overrides);
+    config.layer->build(Scope::dry(parameters) / config.layer.name());
+    std::cout << write_config(config) << '\n';
+    print_parameters(parameters);
+    std::cout << '\n';
+    return;
+  }
+  const auto config = read_config_text<ExperimentConfig>(arguments.config, text, arguments.overrides);
+  config.model->build(Scope::dry(parameters), config.task->sizes());
+  std::cout << write_config(config) << '\n';
+  print_parameters(parameters);
+  std::cout << fmt::format("; training needs at most about {:.1f} MB\n", estimated_memory(config) / 1e6);
 }
 
 }  // namespace
@@ -34,7 +47,9 @@ int describe_command(const DescribeArguments& arguments) {
   if (arguments.schema) {
     std::cout << config_schema<ExperimentConfig>("Transformlet config");
   } else if (arguments.config.empty()) {
-    std::cout << config_help<ExperimentConfig>();
+    std::cout << config_help<ExperimentConfig>()
+              << "\nA config for gradcheck may name a layer instead of a task and a model:\n\n"
+              << config_help<LayerCheckConfig>();
   } else {
     describe_config(arguments);
   }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <optional>
 
@@ -21,12 +22,38 @@
 namespace transformlet {
 namespace {
 
-// Something to check: its name, a function, and the leaves that it is a function of.
+// Something to check: a function, and the leaves that it is a function of; or several, each with a label.
 struct Target {
+  struct Part {
+    std::string label;
+    TensorFunction function;
+    TensorList inputs;
+  };
   std::string name;
-  TensorFunction function;
-  TensorList inputs;
+  std::vector<Part> parts;
 };
+
+// Puts what was found for one part behind what was found before.
+void append(GradcheckResult& all, GradcheckResult part, const std::string& label) {
+  const std::string prefix = label.empty() ? "" : label + ": ";
+  for (GradcheckRow& row : part.rows) {
+    row.name = prefix + row.name;
+    all.rows.push_back(std::move(row));
+  }
+  for (IdentityCheck& identity : part.identities) {
+    identity.name = prefix + identity.name;
+    all.identities.push_back(std::move(identity));
+  }
+  for (Finding& finding : part.findings) {
+    // Samples of ops have them on purpose: conditions, empty tensors, a softmax over one column.
+    if (!label.empty() && (finding.kind == Finding::zero_gradient || finding.kind == Finding::no_path)) continue;
+    finding.text = prefix + finding.text;
+    all.findings.push_back(std::move(finding));
+  }
+  all.directions.insert(all.directions.end(), part.directions.begin(), part.directions.end());
+  all.deterministic &= part.deterministic;
+  all.low_precision |= part.low_precision;
+}
 
 // The parameters of a layer: those whose names begin with its path.
 TensorList parameters_of(const Parameters& parameters, const std::string& path) {
@@ -95,7 +122,7 @@ void add_layer(const NamedLayer& layer, const Parameters& parameters, const Sett
     const auto function = [call = layer.call, own, mask = mask, pass = setting.pass()](const TensorList&) {
       return TensorList{call(own, mask, pass)};
     };
-    targets.push_back({layer.name + (layer.takes_mask ? words : ""), function, inputs});
+    targets.push_back({layer.name + (layer.takes_mask ? words : ""), {{"", function, inputs}}});
     if (!layer.takes_mask) break;
   }
 }
@@ -138,8 +165,12 @@ class Checks {
         Stopwatch stopwatch;
         CheckedThing thing;
         thing.name = target.name + (order == 2 ? std::string(second_order) : "");
-        thing.result = order == 1 ? gradcheck(target.function, target.inputs, options)
-                                  : gradgradcheck(target.function, target.inputs, options);
+        for (const Target::Part& part : target.parts) {
+          append(thing.result,
+                 order == 1 ? gradcheck(part.function, part.inputs, options)
+                            : gradgradcheck(part.function, part.inputs, options),
+                 part.label);
+        }
         thing.seconds = stopwatch.lap();
         table.add(thing);
         things.push_back(std::move(thing));
@@ -189,7 +220,7 @@ int check_model(const GradcheckArguments& arguments, const std::string& text) {
       const auto loss = [&experiment, &batch, mask = mask, pass = setting.pass()](const TensorList&) {
         return TensorList{cross_entropy((*experiment.model)(batch.inputs, mask, pass), batch.targets)};
       };
-      targets.push_back({"model" + words, loss, experiment.parameters.tensors()});
+      targets.push_back({"model" + words, {{"", loss, experiment.parameters.tensors()}}});
     }
   }
   return Checks(arguments, config.gradcheck).run(targets, config.gradcheck.options(config.seed_value()));
@@ -222,13 +253,17 @@ int check_ops(const GradcheckArguments& arguments) {
   const OpCheckConfig config = read_config_text<OpCheckConfig>("--op", "{}", arguments.overrides);
   set_threads(0);
   const auto seed = static_cast<uint64_t>(config.seed);
+  std::map<std::string, Target> ops;
+  for (const OpSample& sample : valid_samples()) {
+    Target& target = ops[sample.op];
+    target.name = sample.op;
+    target.parts.push_back({sample.name, sample.call, random_inputs(sample, config.gradcheck.checked_dtype(), seed)});
+  }
   std::vector<Target> targets;
   std::vector<std::string> names;
-  for (const OpSample& sample : valid_samples()) {
-    if (names.empty() || names.back() != sample.op) names.push_back(sample.op);
-    if (!arguments.all_ops && sample.op != arguments.op) continue;
-    targets.push_back(
-        {sample.op + ", " + sample.name, sample.call, random_inputs(sample, config.gradcheck.checked_dtype(), seed)});
+  for (const auto& [name, target] : ops) {
+    names.push_back(name);
+    if (arguments.all_ops || name == arguments.op) targets.push_back(target);
   }
   if (targets.empty()) {
     throw UsageError(fmt::format("--op: there is no op '{}'{}; there are {}", arguments.op,
