@@ -75,7 +75,9 @@ void attend_block(const AttentionProblem& p, int64_t sample, int64_t head, Inter
     if (seeing.begin == seeing.end) continue;
     const Tile tile(mask, seeing, keys);
     T* const out = at(y, p.y, sample, head, tile.query);
-    scores_of(p, tile, at(q, p.q, sample, head, tile.query), at(k, p.k, sample, head, key), room.weights, room.scratch);
+    scores_of(p, tile, at(q, p.q, sample, head, tile.query), at(k, p.k, sample, head / p.group, key), room.weights,
+              room.scratch);
+    tile.add_bias(p, head, room.weights);
     tile.fill_outside(room.weights, -std::numeric_limits<T>::infinity());
     for (int64_t row = 0; row < tile.rows; ++row) {
       T* const w = room.weights + row * tile.columns;
@@ -93,7 +95,7 @@ void attend_block(const AttentionProblem& p, int64_t sample, int64_t head, Inter
          .k = tile.columns,
          .a = room.weights,
          .lda = tile.columns,
-         .b = at(v, p.v, sample, head, key),
+         .b = at(v, p.v, sample, head / p.group, key),
          .ldb = p.v.row,
          .beta = 1,
          .c = out,

@@ -28,8 +28,10 @@ struct AttentionMask {
 
 struct AttentionProblem {
   int64_t samples = 1, heads = 1, queries = 0, keys = 0;
+  int64_t group = 1;  // heads that share a head of keys and values: head h reads head h / group of k and v
   int64_t key_size = 0, value_size = 0;  // of a head
   double scale = 1;
+  const double* slopes = nullptr;  // of each head: slope * distance is taken from a score (ALiBi); null: nothing is
   AttentionStrides q, k, v, y;
   AttentionMask mask;
   double dropout = 0;  // on the weights: row h * queries + i of a sample, column j
@@ -43,7 +45,7 @@ struct AttentionKernels {
   // that may attend to nothing gives zeros. A row depends on no key and value that it may not attend to, NaN included.
   void (*forward)(const AttentionProblem& problem, const T* q, const T* k, const T* v, T* y, T* log_normaliser);
 
-  // dq, dk and dv have the strides of q, k and v; dy has that of y.
+  // dq, dk and dv have the strides of q, k and v; dy has that of y. Heads of a group add up in dk and dv.
   void (*backward)(const AttentionProblem& problem, const T* q, const T* k, const T* v, const T* y,
                    const T* log_normaliser, const T* dy, T* dq, T* dk, T* dv);
 };

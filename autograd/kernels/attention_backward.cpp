@@ -44,8 +44,8 @@ void add_tile(const AttentionProblem& p, int64_t sample, int64_t head, const Til
               const T* corrections, T* dq, int64_t dq_row, bool first, const Room<T>& room) {
   const DropoutMask dropout(p.dropout, p.dropout_key, p.first_sample);
   const T* const q = at(x.q, p.q, sample, head, tile.query);
-  const T* const k = at(x.k, p.k, sample, head, tile.key);
-  const T* const v = at(x.v, p.v, sample, head, tile.key);
+  const T* const k = at(x.k, p.k, sample, head / p.group, tile.key);
+  const T* const v = at(x.v, p.v, sample, head / p.group, tile.key);
   const T* const dy = at(x.dy, p.y, sample, head, tile.query);
   const T* const normalisers = x.log_normaliser + (sample * p.heads + head) * p.queries + tile.query;
   const int64_t rows = tile.rows, columns = tile.columns, dropout_row = head * p.queries + tile.query;
@@ -53,6 +53,7 @@ void add_tile(const AttentionProblem& p, int64_t sample, int64_t head, const Til
   const auto allows_turned = [&](int64_t column, int64_t row) { return tile.allows(row, column); };
 
   scores_of(p, tile, q, k, room.weights, room.scratch);
+  tile.add_bias(p, head, room.weights);
   for (int64_t row = 0; row < rows; ++row) {
     T* const w = room.weights + row * columns;
     const T normaliser = normalisers[row];
@@ -75,7 +76,7 @@ void add_tile(const AttentionProblem& p, int64_t sample, int64_t head, const Til
                    .b = dy,
                    .ldb = p.y.row,
                    .beta = T(first ? 0 : 1),
-                   .c = at(x.dv, p.v, sample, head, tile.key),
+                   .c = at(x.dv, p.v, sample, head / p.group, tile.key),
                    .ldc = p.v.row},
                   tile.partial, allows_turned, room.finite_rows, room.scratch);
   gemm<T>({.transpose_b = true,
@@ -120,22 +121,23 @@ void add_tile(const AttentionProblem& p, int64_t sample, int64_t head, const Til
                    .b = q,
                    .ldb = p.q.row,
                    .beta = T(first ? 0 : 1),
-                   .c = at(x.dk, p.k, sample, head, tile.key),
+                   .c = at(x.dk, p.k, sample, head / p.group, tile.key),
                    .ldc = p.k.row},
                   tile.partial, allows_turned, room.finite_rows, room.scratch);
 }
 
-// The part of a head's gradients that some of its keys bring: dk and dv of these keys, and what they add to dq, which
-// has rows of its own and is set to zero here.
+// The part of a head's gradients that some of its keys bring: dk and dv of these keys, which are overwritten by the
+// first head of a group, and what they add to dq, which has rows of its own and is set to zero here.
 template <class T>
 void attend_keys(const AttentionProblem& p, int64_t sample, int64_t head, Interval all_keys, const Operands<T>& x,
                  const T* corrections, T* dq, int64_t dq_row, const Room<T>& room) {
+  const bool first_head = head % p.group == 0;
   const HeadMask mask(p, sample, head);
   for (int64_t query = 0; query < p.queries; ++query) std::fill_n(dq + query * dq_row, p.key_size, T(0));
   for (int64_t key = all_keys.begin; key < all_keys.end; key += key_tile) {
     const Interval keys{key, std::min(all_keys.end, key + key_tile)};
     const Interval queries = mask.queries_of(keys, {0, p.queries});
-    bool first = true;
+    bool first = first_head;
     for (int64_t query = queries.begin; query < queries.end; query += query_block) {
       const Tile tile(mask, {query, std::min(queries.end, query + query_block)}, keys);
       add_tile(p, sample, head, tile, x, corrections, dq + query * dq_row, dq_row, first, room);
@@ -143,8 +145,8 @@ void attend_keys(const AttentionProblem& p, int64_t sample, int64_t head, Interv
     }
     if (!first) continue;
     for (int64_t i = keys.begin; i < keys.end; ++i) {
-      std::fill_n(at(x.dk, p.k, sample, head, i), p.key_size, T(0));
-      std::fill_n(at(x.dv, p.v, sample, head, i), p.value_size, T(0));
+      std::fill_n(at(x.dk, p.k, sample, head / p.group, i), p.key_size, T(0));
+      std::fill_n(at(x.dv, p.v, sample, head / p.group, i), p.value_size, T(0));
     }
   }
 }
@@ -166,11 +168,11 @@ template <class T>
 void TRANSFORMLET_LEVEL::attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v, const T* y,
                                             const T* log_normaliser, const T* dy, T* dq, T* dk, T* dv) {
   const Operands<T> x{q, k, v, y, log_normaliser, dy, dq, dk, dv};
-  const int64_t heads = p.samples * p.heads;
+  const int64_t heads = p.samples * p.heads, groups = heads / p.group;
   if (heads == 0) return;
   // A few long heads would leave threads without work: then each head's keys are cut into parts, whose gradients of the
   // queries are summed afterwards. Into how many depends on the sizes alone, and so do the bits.
-  const int64_t parts = heads >= 16 ? 1 : std::clamp<int64_t>(p.keys / 256, 1, 4);
+  const int64_t parts = groups >= 16 ? 1 : std::clamp<int64_t>(p.keys / 256, 1, 4);
   const int64_t part_keys = (((p.keys + parts - 1) / parts + key_tile - 1) / key_tile) * key_tile;
   const int64_t cost = heads * p.queries * p.keys * (p.key_size + p.value_size) / 8;
   const bool serial = cost < serial_elements || omp_in_parallel();
@@ -188,12 +190,17 @@ void TRANSFORMLET_LEVEL::attention_backward(const AttentionProblem& p, const T* 
                    corrections + i * p.queries);
     }
 #pragma omp for schedule(static)
-    for (int64_t task = 0; task < heads * parts; ++task) {
-      const int64_t i = task / parts, part = task % parts, sample = i / p.heads, head = i % p.heads;
-      T* const own = further_parts + (i * (parts - 1) + part - 1) * part_size;
-      attend_keys(p, sample, head, {std::min(p.keys, part * part_keys), std::min(p.keys, (part + 1) * part_keys)}, x,
-                  corrections + i * p.queries, part == 0 ? at(dq, p.q, sample, head, 0) : own,
-                  part == 0 ? p.q.row : p.key_size, Room<T>(p, rooms + omp_get_thread_num() * room));
+    for (int64_t task = 0; task < groups * parts; ++task) {
+      const int64_t part = task % parts;
+      const Interval keys{std::min(p.keys, part * part_keys), std::min(p.keys, (part + 1) * part_keys)};
+      // The heads of a group write the same dk and dv: one after the other.
+      for (int64_t i = task / parts * p.group; i < (task / parts + 1) * p.group; ++i) {
+        const int64_t sample = i / p.heads, head = i % p.heads;
+        T* const own = further_parts + (i * (parts - 1) + part - 1) * part_size;
+        attend_keys(p, sample, head, keys, x, corrections + i * p.queries,
+                    part == 0 ? at(dq, p.q, sample, head, 0) : own, part == 0 ? p.q.row : p.key_size,
+                    Room<T>(p, rooms + omp_get_thread_num() * room));
+      }
     }
     if (parts > 1) {
 #pragma omp for schedule(static)

@@ -75,6 +75,19 @@ struct Tile {
 
   bool allows(int64_t row, int64_t column) const { return mask.allows(query + row, key + column); }
 
+  // Takes slope * |key - query's position| from every score.
+  template <class T>
+  void add_bias(const AttentionProblem& p, int64_t head, T* scores) const {
+    if (p.slopes == nullptr) return;
+    const T slope = static_cast<T>(p.slopes[head]);
+    for (int64_t row = 0; row < rows; ++row) {
+      T* const to = scores + row * columns;
+      const int64_t ahead = key - (query + row + p.mask.query_offset);  // of the first column
+#pragma omp simd
+      for (int64_t i = 0; i < columns; ++i) to[i] -= slope * static_cast<T>(std::abs(ahead + i));
+    }
+  }
+
   // Writes the value to every pair of x (rows, columns) that lies outside the mask.
   template <class T>
   void fill_outside(T* x, T value) const {

@@ -37,7 +37,17 @@ const Mask stripes = [] {
   return Mask::dense(may_attend, {70, 140});
 }();
 
-std::vector<OpSample> kinds_of_masks(OpSample::Call (*call)(const Mask&, const AttentionOptions&)) {
+// Four heads of queries share two of keys and values; the first head sees nothing, the third some.
+const std::vector<Shape> grouped = {{2, 4, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}};
+const Mask four_heads = [] {
+  std::vector<uint8_t> may_attend(4 * 3 * 5, 1);
+  std::fill_n(may_attend.begin(), 15, uint8_t{0});
+  for (size_t i = 30; i < 45; i += 2) may_attend[i] = 0;
+  return Mask::dense(may_attend, {1, 4, 3, 5});
+}();
+
+std::vector<OpSample> kinds_of_masks(const std::string& name,
+                                     OpSample::Call (*call)(const Mask&, const AttentionOptions&)) {
   return {{.name = "cross", .inputs = small, .call = call({}, {})},
           {.name = "no_heads", .inputs = {{3, 4}, {5, 4}, {5, 2}}, .call = call({}, {})},
           {.name = "one_head", .inputs = {{2, 3, 4}, {2, 5, 4}, {2, 5, 2}}, .call = call({}, {})},
@@ -58,11 +68,20 @@ std::vector<OpSample> kinds_of_masks(OpSample::Call (*call)(const Mask&, const A
           {.name = "dropout", .inputs = small, .call = call(Mask::causal(2), with_dropout)},
           {.name = "no_keys", .inputs = {{2, 3, 4}, {2, 0, 4}, {2, 0, 2}}, .call = call({}, {})},
           {.name = "no_queries", .inputs = {{2, 0, 4}, {2, 3, 4}, {2, 3, 2}}, .call = call({}, {})},
-          {.name = "size_one", .inputs = {{2, 1, 1}, {2, 1, 1}, {2, 1, 1}}, .call = call({}, {})}};
+          {.name = "size_one", .inputs = {{2, 1, 1}, {2, 1, 1}, {2, 1, 1}}, .call = call({}, {})},
+          {.name = "grouped", .inputs = grouped, .call = call(Mask::causal(2) & Mask::padding({5, 0}), {})},
+          {.name = "grouped_dense", .inputs = grouped, .call = call(four_heads, with_dropout)},
+          {.name = "alibi", .inputs = small, .call = call({}, {.alibi = true})},
+          {.name = "alibi_causal", .inputs = grouped, .call = call(Mask::causal(2), {.alibi = true})},
+          {.name = "bad_groups",
+           .inputs = {{1, 3, 2, 4}, {1, 2, 2, 4}, {1, 2, 2, 4}},
+           .call = call({}, {}),
+           .error = name + ": 3 heads of queries can't share 2 heads of keys and values"}};
 }
 
-const OpSamples fused_samples("scaled_dot_product_attention", kinds_of_masks(attend));
-const OpSamples weights_samples("attention_with_weights", kinds_of_masks(attend_with_weights));
+const OpSamples fused_samples("scaled_dot_product_attention", kinds_of_masks("scaled_dot_product_attention", attend));
+const OpSamples weights_samples("attention_with_weights",
+                                kinds_of_masks("attention_with_weights", attend_with_weights));
 const OpSamples more_samples(
     "scaled_dot_product_attention",
     {{.name = "same_three_times",
@@ -73,6 +92,9 @@ const OpSamples more_samples(
      {.name = "tiles_window",
       .inputs = {{150, 3}, {150, 3}, {150, 2}},
       .call = attend(Mask::sliding_window(20) & Mask::padding({141}))},
+     {.name = "tiles_grouped",
+      .inputs = {{1, 4, 140, 2}, {1, 2, 520, 2}, {1, 2, 520, 2}},
+      .call = attend(Mask::causal(400), {.alibi = true})},
      {.name = "tiles_dense", .inputs = {{70, 3}, {140, 3}, {140, 2}}, .call = attend(stripes, with_dropout)},
      {.name = "bad_length",
       .inputs = {{2, 4, 9, 16}, {2, 4, 9, 16}, {2, 4, 8, 16}},
@@ -123,7 +145,14 @@ const OpSamples heads_samples(
      {.name = "bad_heads",
       .inputs = side_by_side,
       .call = attend_heads(3),
-      .error = "multihead_attention: the widths 8 and 6 don't divide into 3 heads"}});
+      .error = "multihead_attention: the widths 8 and 6 don't divide into 3 and 3 heads"},
+     {.name = "bad_grouped_width",
+      .inputs = side_by_side,
+      .call = attend_heads(2, {}, {.num_kv_heads = 1}),
+      .error = "multihead_attention: query (2, 3, 8) and key (2, 5, 8) differ in the width of a head"},
+     {.name = "grouped",
+      .inputs = {{2, 3, 8}, {2, 5, 4}, {2, 5, 6}},
+      .call = attend_heads(4, Mask::causal(1), {.num_kv_heads = 2})}});
 const OpSamples packed_samples(
     "packed_attention",
     {{.name = "heads", .inputs = {{2, 3, 12}}, .call = attend_packed(2)},
@@ -135,7 +164,12 @@ const OpSamples packed_samples(
       .inputs = {{2, 3, 8}},
       .call = attend_packed(2),
       .error =
-          "packed_attention: the last axis of (2, 3, 8) does not divide into queries, keys and values of 2 heads"}});
+          "packed_attention: the last axis of (2, 3, 8) does not divide into 2 heads of queries and 2 each of keys and "
+          "values"},
+     {.name = "grouped", .inputs = {{2, 5, 24}}, .call = attend_packed(4, Mask::causal(), {.num_kv_heads = 1})},
+     {.name = "grouped_alibi",
+      .inputs = {{2, 5, 16}},
+      .call = attend_packed(4, Mask::sliding_window(3), {.alibi = true, .num_kv_heads = 2})}});
 
 }  // namespace
 }  // namespace transformlet
