@@ -49,6 +49,11 @@ Tensor multihead_attention(const Tensor& q, const Tensor& k, const Tensor& v, in
 Tensor packed_attention(const Tensor& qkv, int64_t num_heads, const Mask& mask = {},
                         const AttentionOptions& options = {});
 
+// The same for continuations, without derivatives: q (B, Tq, H * d) attends to the first `length` rows of k and v
+// (B, capacity, W), the last of which stands where the last query does.
+Tensor cached_attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t length, int64_t num_heads,
+                        const Mask& mask, const AttentionOptions& options);
+
 // Rotary position embedding (Su et al. 2021): x (B, T, W), whose first `num_heads` * `head_size` columns are heads,
 // each of which turns the pair of its columns (j, j + head_size / 2) by the angle (offset + t) * base^(-2 j /
 // head_size); what lies behind them stays. The pairing is that of GPT-NeoX and of Hugging Face's Llama. Linear in x.

@@ -9,6 +9,11 @@ MultiheadAttentionOptions checked(const std::string& path, MultiheadAttentionOpt
   require(options.d_model >= 1 && options.d_model % options.num_heads == 0,
           "{}: d_model {} does not divide into {} heads", name, options.d_model, options.num_heads);
   if (options.input_width == 0) options.input_width = options.d_model;
+  if (options.num_kv_heads == 0) options.num_kv_heads = options.num_heads;
+  require(options.num_heads % options.num_kv_heads == 0, "{}: {} heads can't share {} heads of keys and values", name,
+          options.num_heads, options.num_kv_heads);
+  require(!options.rotary || options.d_model / options.num_heads % 2 == 0,
+          "{}: rotary positions need an even head size, not {}", name, options.d_model / options.num_heads);
   return options;
 }
 
@@ -17,34 +22,57 @@ MultiheadAttentionOptions checked(const std::string& path, MultiheadAttentionOpt
 MultiheadAttention::MultiheadAttention(const Scope& scope, const MultiheadAttentionOptions& given)
     : path(scope.path()),
       options(checked(path, given)),
-      qkv(scope / "qkv", options.input_width, 3 * options.d_model, options.bias, options.qkv_initializer),
+      qkv(scope / "qkv", options.input_width, (options.num_heads + 2 * options.num_kv_heads) * head_size(),
+          options.bias, options.qkv_initializer),
       out(scope / "out", options.d_model, options.d_model, options.bias, options.out_initializer) {}
 
 AttentionOptions MultiheadAttention::attention_options(const Pass& pass) const {
-  if (!pass.is_training() || options.dropout == 0.0) return {};
-  return {.dropout = options.dropout, .dropout_key = pass.dropout_key(path)};
+  AttentionOptions result{.alibi = options.alibi, .num_kv_heads = options.num_kv_heads};
+  if (pass.is_training() && options.dropout > 0.0) {
+    result.dropout = options.dropout;
+    result.dropout_key = pass.dropout_key(path);
+  }
+  return result;
 }
 
-MultiheadAttention::Projected MultiheadAttention::project(const Tensor& x) const {
+Tensor MultiheadAttention::project_packed(const Tensor& x, const Pass& pass) const {
   const Tensor packed = qkv(x);
-  const auto part = [&](int64_t i) { return slice(packed, -1, i * options.d_model, (i + 1) * options.d_model); };
-  return {part(0), part(1), part(2)};
+  if (!options.rotary) return packed;
+  return rotary(packed, options.num_heads + options.num_kv_heads, head_size(),
+                {.base = options.rotary_base, .offset = pass.offset()});
 }
 
+MultiheadAttention::Projected MultiheadAttention::split(const Tensor& packed) const {
+  const int64_t kv_width = options.num_kv_heads * head_size(), values = options.d_model + kv_width;
+  return {slice(packed, -1, 0, options.d_model), slice(packed, -1, options.d_model, values),
+          slice(packed, -1, values, values + kv_width)};
+}
+
+// Rotary positions tell how far apart tokens of one sequence are: those of two have none.
 MultiheadAttention::Projected MultiheadAttention::project(const Tensor& x, const Tensor& memory) const {
-  const auto projection = [&](const Tensor& from, int64_t i) {
-    const int64_t begin = i * options.d_model, end = begin + options.d_model;
-    return linear(from, slice(qkv.weight, 0, begin, end), options.bias ? slice(qkv.bias, 0, begin, end) : Tensor());
+  require(!options.rotary && !options.alibi, "{}: attention to a memory has no positions of rotary or alibi", path);
+  const int64_t kv_width = options.num_kv_heads * head_size();
+  const auto projection = [&](const Tensor& from, int64_t begin, int64_t width) {
+    return linear(from, slice(qkv.weight, 0, begin, begin + width),
+                  options.bias ? slice(qkv.bias, 0, begin, begin + width) : Tensor());
   };
-  return {projection(x, 0), projection(memory, 1), projection(memory, 2)};
+  return {projection(x, 0, options.d_model), projection(memory, options.d_model, kv_width),
+          projection(memory, options.d_model + kv_width, kv_width)};
+}
+
+Tensor MultiheadAttention::continue_from_cache(const Projected& projected, const Mask& mask, const Pass& pass) const {
+  const int64_t length = pass.offset() + projected.q.dim(1);
+  const KeyValueCache::Entry& entry = pass.cache()->append(path, projected.k, projected.v);
+  return cached_attention(projected.q, entry.keys, entry.values, length, options.num_heads, mask,
+                          attention_options(pass));
 }
 
 MultiheadAttention::Result MultiheadAttention::attend(const Projected& projected, const Mask& mask,
                                                       const Pass& pass) const {
-  const AttentionResult result =
-      attention_with_weights(split_heads(projected.q, options.num_heads), split_heads(projected.k, options.num_heads),
-                             split_heads(projected.v, options.num_heads), mask, attention_options(pass),
-                             [&](const Tensor& weights) { return pass.tap(path, "weights", weights); });
+  const AttentionResult result = attention_with_weights(
+      split_heads(projected.q, options.num_heads), split_heads(projected.k, options.num_kv_heads),
+      split_heads(projected.v, options.num_kv_heads), mask, attention_options(pass),
+      [&](const Tensor& weights) { return pass.tap(path, "weights", weights); });
   return {finish(merge_heads(result.values), pass), result.weights};
 }
 
@@ -54,7 +82,9 @@ Tensor MultiheadAttention::finish(const Tensor& values, const Pass& pass) const 
 
 Tensor MultiheadAttention::operator()(const Tensor& x, const Mask& mask, const Pass& pass) const {
   if (pass.wants(path, "weights")) return with_weights(x, mask, pass).output;
-  return finish(packed_attention(qkv(x), options.num_heads, mask, attention_options(pass)), pass);
+  const Tensor packed = project_packed(x, pass);
+  if (pass.cache() != nullptr) return finish(continue_from_cache(split(packed), mask, pass), pass);
+  return finish(packed_attention(packed, options.num_heads, mask, attention_options(pass)), pass);
 }
 
 Tensor MultiheadAttention::operator()(const Tensor& x, const Tensor& memory, const Mask& mask, const Pass& pass) const {
@@ -64,7 +94,7 @@ Tensor MultiheadAttention::operator()(const Tensor& x, const Tensor& memory, con
 }
 
 MultiheadAttention::Result MultiheadAttention::with_weights(const Tensor& x, const Mask& mask, const Pass& pass) const {
-  return attend(project(x), mask, pass);
+  return attend(split(project_packed(x, pass)), mask, pass);
 }
 
 MultiheadAttention::Result MultiheadAttention::with_weights(const Tensor& x, const Tensor& memory, const Mask& mask,

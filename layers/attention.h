@@ -9,8 +9,12 @@ namespace transformlet {
 struct MultiheadAttentionOptions {
   int64_t d_model = 0;  // the embedding width, shared out among the heads
   int64_t num_heads = 1;
-  int64_t input_width = 0;  // of x and memory; 0: d_model
-  double dropout = 0.0;     // on the weights
+  int64_t input_width = 0;   // of x and memory; 0: d_model
+  int64_t num_kv_heads = 0;  // heads of keys and values, each shared by several of queries; 0: num_heads
+  // Positions inside attention: rotary queries and keys, or ALiBi's slopes.
+  bool rotary = false, alibi = false;
+  double rotary_base = 10000.0;
+  double dropout = 0.0;  // on the weights
   bool bias = true;
   // Of the packed projection: one fan over the whole matrix, as in the common tutorial and in PyTorch. In three parts,
   // one for each of queries, keys and values, as the paper means it, the bound is sqrt(2) times as large.
@@ -20,8 +24,8 @@ struct MultiheadAttentionOptions {
 
 // x (B, T, input_width) -> (B, T, d_model): out(concatenated heads of attention(q, k, v)), with q, k and v from one
 // packed projection qkv.weight (3 * d_model, input_width): queries first, then keys, then values; head h has the
-// columns [h * d, (h + 1) * d) of each. The same function as PyTorch's
-// nn.MultiheadAttention (but for the meaning of boolean masks: see autograd/mask.h).
+// columns [h * d, (h + 1) * d) of each. With fewer heads of keys and values than of queries, their parts are narrower.
+// The same function as PyTorch's nn.MultiheadAttention (but for the meaning of boolean masks: see autograd/mask.h).
 struct MultiheadAttention {
   MultiheadAttention(const Scope& scope, const MultiheadAttentionOptions& options);
 
@@ -45,9 +49,12 @@ struct MultiheadAttention {
   struct Projected {
     Tensor q, k, v;  // (B, T, d_model)
   };
-  Projected project(const Tensor& x) const;
+  int64_t head_size() const { return options.d_model / options.num_heads; }
+  Tensor project_packed(const Tensor& x, const Pass& pass) const;  // with its positions in it
+  Projected split(const Tensor& packed) const;
   Projected project(const Tensor& x, const Tensor& memory) const;
   AttentionOptions attention_options(const Pass& pass) const;
+  Tensor continue_from_cache(const Projected& projected, const Mask& mask, const Pass& pass) const;
   Result attend(const Projected& projected, const Mask& mask, const Pass& pass) const;
   Tensor finish(const Tensor& values, const Pass& pass) const;
 };

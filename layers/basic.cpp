@@ -12,16 +12,28 @@ Tensor activate(Activation activation, const Tensor& x) {
       return gelu(x);
     case Activation::gelu_tanh:
       return gelu(x, Gelu::tanh);
+    case Activation::silu:
+    case Activation::swiglu:
+      return silu(x);
+    case Activation::geglu:
+      return gelu(x);
   }
   return x;
 }
 
+std::optional<Linear> FeedForward::gate_if(bool present, const Scope& scope, const FeedForwardOptions& options) {
+  if (!present) return std::nullopt;
+  return Linear(scope / "gate", options.d_model, options.d_ff, options.bias, options.up_initializer);
+}
+
 Tensor FeedForward::operator()(const Tensor& x, const Pass& pass) const {
   const bool between = pass.wants(path, "hidden") || (pass.is_training() && dropout.probability > 0);
-  if (activation != Activation::relu && !between) {  // the same function, with less to keep
+  const bool is_gelu = activation == Activation::gelu || activation == Activation::gelu_tanh;
+  if (is_gelu && !between) {  // the same function, with less to keep
     return gelu_linear(up(x), down.weight, down.bias, activation == Activation::gelu ? Gelu::exact : Gelu::tanh);
   }
-  const Tensor hidden = pass.tap(path, "hidden", activate(activation, up(x)));
+  const Tensor active = gate ? activate(activation, (*gate)(x)) * up(x) : activate(activation, up(x));
+  const Tensor hidden = pass.tap(path, "hidden", active);
   return down(dropout(hidden, pass));
 }
 
@@ -43,11 +55,11 @@ Positions::Positions(const Scope& scope, Position kind, int64_t max_length, int6
   if (kind == Position::sinusoidal && !scope.is_dry()) table = sinusoidal_positions(max_length, d_model, scope.dtype());
 }
 
-Tensor Positions::operator()(const Tensor& x) const {
+Tensor Positions::operator()(const Tensor& x, int64_t offset) const {
   if (!table.defined()) return x;
-  const int64_t length = x.dim(-2), max_length = table.dim(0);
-  require(length <= max_length, "a sequence of {} is longer than the model's {} positions", length, max_length);
-  return x + (length == max_length ? table : slice(table, 0, 0, length));
+  const int64_t end = offset + x.dim(-2), max_length = table.dim(0);
+  require(end <= max_length, "a sequence of {} is longer than the model's {} positions", end, max_length);
+  return x + (x.dim(-2) == max_length ? table : slice(table, 0, offset, end));
 }
 
 }  // namespace transformlet

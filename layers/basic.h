@@ -1,6 +1,8 @@
 // The small layers. A layer is a struct whose members are its parameters; operator() is the mathematics.
 #pragma once
 
+#include <optional>
+
 #include "autograd/ops.h"
 #include "layers/pass.h"
 #include "layers/scope.h"
@@ -53,6 +55,26 @@ struct RMSNorm {
   double epsilon;
 };
 
+enum class NormKind { layer, rms };
+
+// Either of the two. bias: of LayerNorm.
+struct Norm {
+  Norm(const Scope& scope, int64_t width, NormKind kind, bool with_bias = true, double epsilon = 1e-5)
+      : kind(kind), gain(scope.parameter("gain", {width}, all_ones(), ParameterKind::gain)), epsilon(epsilon) {
+    if (with_bias && kind == NormKind::layer) {
+      bias = scope.parameter("bias", {width}, all_zeros(), ParameterKind::bias);
+    }
+  }
+
+  Tensor operator()(const Tensor& x) const {
+    return kind == NormKind::layer ? layer_norm(x, gain, bias, epsilon) : rms_norm(x, gain, epsilon);
+  }
+
+  NormKind kind;
+  Tensor gain, bias;
+  double epsilon;
+};
+
 struct Dropout {
   Dropout(const Scope& scope, double probability) : path(scope.path()), probability(probability) {}
 
@@ -62,7 +84,11 @@ struct Dropout {
   double probability;
 };
 
-enum class Activation { relu, gelu, gelu_tanh };
+// swiglu and geglu are gated: silu or gelu of one projection, times another (Shazeer 2020).
+enum class Activation { relu, gelu, gelu_tanh, silu, swiglu, geglu };
+inline const std::vector<std::string> activation_names = {"relu", "gelu", "gelu_tanh", "silu", "swiglu", "geglu"};
+inline bool is_gated(Activation activation) { return activation >= Activation::swiglu; }
+// The function of one number: of a gated activation that of its gate.
 Tensor activate(Activation activation, const Tensor& x);
 
 struct FeedForwardOptions {
@@ -73,10 +99,12 @@ struct FeedForwardOptions {
   Initializer up_initializer = xavier_uniform(), down_initializer = xavier_uniform();
 };
 
-// down(dropout(activation(up(x)))): (..., d_model) -> (..., d_model) through d_ff units.
+// down(dropout(activation(up(x)))), or down(dropout(activation(gate(x)) * up(x))) if the activation is gated:
+// (..., d_model) -> (..., d_model) through d_ff units.
 struct FeedForward {
   FeedForward(const Scope& scope, const FeedForwardOptions& options)
       : path(scope.path()),
+        gate(gate_if(is_gated(options.activation), scope, options)),
         up(scope / "up", options.d_model, options.d_ff, options.bias, options.up_initializer),
         down(scope / "down", options.d_ff, options.d_model, options.bias, options.down_initializer),
         activation(options.activation),
@@ -85,9 +113,13 @@ struct FeedForward {
   Tensor operator()(const Tensor& x, const Pass& pass) const;
 
   std::string path;
+  std::optional<Linear> gate;
   Linear up, down;
   Activation activation;
   Dropout dropout;
+
+ private:
+  static std::optional<Linear> gate_if(bool present, const Scope& scope, const FeedForwardOptions& options);
 };
 
 // The table of the paper (length, d_model): column 2i holds sin(position / 10000^(2i / d_model)), column 2i + 1 the
@@ -96,13 +128,13 @@ Tensor sinusoidal_positions(int64_t length, int64_t d_model, DType dtype);
 
 enum class Position { none, sinusoidal, learned };
 
-// Tells each place of a sequence where it is: x (B, T, d_model) -> x + the table's first T rows. A learned table is
-// normal with deviation 0.02 to begin with, as in GPT-2.
+// Tells each place of a sequence where it is: x (B, T, d_model) -> x + T rows of the table, from the offset on. A
+// learned table is normal with deviation 0.02 to begin with, as in GPT-2.
 struct Positions {
   Positions(const Scope& scope, Position kind, int64_t max_length, int64_t d_model);
 
   // An Error if the sequence is longer than the table.
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, int64_t offset = 0) const;
 
   Tensor table;  // (max_length, d_model); undefined: positions are not told
 };

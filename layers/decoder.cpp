@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/registry.h"
+#include "layers/block_config.h"
 
 namespace transformlet {
 namespace {
@@ -19,7 +20,8 @@ BlockInitializers gpt2_initializers(int64_t num_layers) {
 Decoder::Decoder(const Scope& scope, const DecoderOptions& options, const ModelSizes& sizes)
     : embedding(scope / "embedding", sizes.vocab_size, options.blocks.d_model, normal(gpt2_deviation)),
       positions(scope / "positions", options.position, sizes.max_length, options.blocks.d_model),
-      embedding_dropout(scope / "embedding" / "dropout", options.blocks.dropout),
+      embedding_dropout(scope / "embedding" / "dropout", options.embedding_dropout),
+      window(options.window),
       blocks(scope / "decoder", options.blocks) {
   if (options.tie_embeddings) {
     require(sizes.vocab_size == sizes.classes,
@@ -30,18 +32,22 @@ Decoder::Decoder(const Scope& scope, const DecoderOptions& options, const ModelS
   }
 }
 
+Mask Decoder::own_mask(int64_t offset) const {
+  return window > 0 ? Mask::sliding_window(window, offset) : Mask::causal(offset);
+}
+
 Tensor Decoder::embed(const Tokens& ids, const Pass& pass) const {
   require(ids.shape().rank() == 2, "the model takes ids of shape (batch, length), not {}", ids.shape());
-  return embedding_dropout(positions(embedding(ids)), pass);
+  return embedding_dropout(positions(embedding(ids), pass.offset()), pass);
 }
 
 Tensor Decoder::operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const {
-  const Tensor x = blocks(embed(ids, pass), mask & Mask::causal(), pass);
+  const Tensor x = blocks(embed(ids, pass), mask & own_mask(pass.offset()), pass);
   return head ? (*head)(x) : linear(x, embedding.weight);
 }
 
 TensorList Decoder::attention_maps(const Tokens& ids, const Mask& mask) const {
-  return blocks.attention_maps(embed(ids, Pass::evaluation()), mask & Mask::causal());
+  return blocks.attention_maps(embed(ids, Pass::evaluation()), mask & own_mask(0));
 }
 
 std::vector<NamedLayer> Decoder::layers() const {
@@ -52,55 +58,45 @@ std::vector<NamedLayer> Decoder::layers() const {
 
 namespace {
 
+// GPT-2's keys are the defaults. Llama's: norm rms, activation swiglu, position rope, bias false, tie_embeddings false.
 struct DecoderConfig : ModelConfig {
   static constexpr const char* name = "decoder";
-  static constexpr const char* help = "a language model as GPT-2 is: embedding, causal blocks, norm, tied head";
+  static constexpr const char* help = "a language model: embedding, causal blocks, norm, head; as GPT-2 or Llama are";
 
-  int64_t num_layers = 2, num_heads = 4, d_model = 128, d_ff = 0;
-  std::string norm_position = "pre", activation = "gelu", position = "learned";
-  bool bias = true, tie_embeddings = true;
-  double dropout = 0.0;
+  BlockConfig blocks{.num_layers = 2,
+                     .num_heads = 4,
+                     .d_model = 128,
+                     .d_ff = 0,
+                     .norm_position = "pre",
+                     .activation = "gelu",
+                     .position = "learned"};
+  std::optional<double> embedding_dropout;
+  int64_t window = 0;
+  bool tie_embeddings = true;
 
   void describe(Fields& field) override {
-    field("num_layers", num_layers, "number of blocks", between(1, 1000));
-    field("num_heads", num_heads, "attention heads in a block", between(1, 1000));
-    field("d_model", d_model, "width of the residual stream", between(1, 100000), multiple_of(num_heads, "num_heads"));
-    field("d_ff", d_ff, "hidden width of the feed-forward layer; 0: 4 d_model", between(0, 1000000));
-    field("norm_position", norm_position, "x + sublayer(norm(x)) and a final norm, or norm(x + sublayer(x))",
-          one_of({"pre", "post"}));
-    field("activation", activation, "of the feed-forward layer", one_of({"relu", "gelu", "gelu_tanh"}));
-    field("position", position, "how positions are told", one_of({"none", "sinusoidal", "learned"}));
-    field("bias", bias, "in linear layers and norms");
+    blocks.describe(field);
+    field("embedding_dropout", embedding_dropout, "on embeddings", at_least(0), less_than(1));
+    field("window", window, "a token sees so many tokens, itself included; 0: all before it", between(0, 1000000000));
     field("tie_embeddings", tie_embeddings, "the head's weight is the embedding's");
-    field("dropout", dropout, "on embeddings, attention weights and sublayers' outputs", at_least(0), less_than(1));
   }
 
   double activations_per_token(const ModelSizes& sizes, bool recompute) const override {
     // Embedding, sum with positions, dropout, final norm and its input; logits and their gradient.
-    return transformlet::activations_per_token(options().blocks, recompute) + 5.0 * static_cast<double>(d_model) +
-           2.0 * static_cast<double>(sizes.classes);
+    return transformlet::activations_per_token(blocks.options(), recompute) +
+           5.0 * static_cast<double>(blocks.d_model) + 2.0 * static_cast<double>(sizes.classes);
   }
 
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {
-    return std::make_unique<Decoder>(scope, options(), sizes);
-  }
-
- private:
-  DecoderOptions options() const {
-    const auto norms = chosen<NormPosition>(norm_position, {"post", "pre"});
-    return {.blocks = {.num_layers = num_layers,
-                       .num_heads = num_heads,
-                       .d_model = d_model,
-                       .d_ff = d_ff == 0 ? 4 * d_model : d_ff,
-                       .norm_position = norms,
-                       .activation = chosen<Activation>(activation, {"relu", "gelu", "gelu_tanh"}),
-                       .dropout = dropout,
-                       .hidden_dropout = false,
-                       .final_norm = norms == NormPosition::pre,
-                       .bias = bias,
-                       .initializers = gpt2_initializers(num_layers)},
-            .position = chosen<Position>(position, {"none", "sinusoidal", "learned"}),
-            .tie_embeddings = tie_embeddings};
+    DecoderOptions options{.blocks = blocks.options(),
+                           .position = blocks.position_of_embeddings(),
+                           .embedding_dropout = embedding_dropout.value_or(blocks.dropout),
+                           .window = window,
+                           .tie_embeddings = tie_embeddings};
+    options.blocks.hidden_dropout = false;
+    options.blocks.final_norm = options.blocks.norm_position == NormPosition::pre;
+    options.blocks.initializers = gpt2_initializers(blocks.num_layers);
+    return std::make_unique<Decoder>(scope, options, sizes);
   }
 };
 

@@ -7,12 +7,15 @@
 namespace transformlet {
 
 struct DecoderOptions {
-  EncoderOptions blocks;  // GPT's decoder block is the paper's encoder block under a causal mask
-  Position position = Position::learned;
+  EncoderOptions blocks;                  // GPT's decoder block is the paper's encoder block under a causal mask
+  Position position = Position::learned;  // of the embeddings; `blocks` may have positions inside attention
+  double embedding_dropout = 0.0;
+  int64_t window = 0;          // a position sees so many, itself included; 0: all before it
   bool tie_embeddings = true;  // the head's weight is the embedding's (Press and Wolf 2017)
 };
 
-// Causal whatever the mask: a position sees itself and what comes before. `blocks.dropout` falls on the embeddings too.
+// Causal whatever the mask: a position sees itself and what comes before. Under a pass with a cache it reads on behind
+// what was read before.
 struct Decoder : Model {
   Decoder(const Scope& scope, const DecoderOptions& options, const ModelSizes& sizes);
 
@@ -26,8 +29,12 @@ struct Decoder : Model {
   Embedding embedding;
   Positions positions;
   Dropout embedding_dropout;
+  int64_t window;
   Encoder blocks;
   std::optional<Linear> head;  // without a bias, as in GPT-2; none: tied
+
+ private:
+  Mask own_mask(int64_t offset) const;
 };
 
 // GPT-2's weights at the start: normal with deviation 0.02, but 0.02 / sqrt(2 num_layers) for what is added to the

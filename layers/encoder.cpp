@@ -5,11 +5,11 @@
 namespace transformlet {
 namespace {
 
-std::optional<LayerNorm> norm_if(bool present, const Scope& scope, const EncoderOptions& options) {
-  return present ? std::optional(LayerNorm(scope, options.d_model, options.bias)) : std::nullopt;
+std::optional<Norm> norm_if(bool present, const Scope& scope, const EncoderOptions& options) {
+  return present ? std::optional(Norm(scope, options.d_model, options.norm, options.bias)) : std::nullopt;
 }
 
-Tensor normed(const std::optional<LayerNorm>& norm, const Tensor& x) { return norm ? (*norm)(x) : x; }
+Tensor normed(const std::optional<Norm>& norm, const Tensor& x) { return norm ? (*norm)(x) : x; }
 
 }  // namespace
 
@@ -18,11 +18,15 @@ EncoderBlock::EncoderBlock(const Scope& scope, const EncoderOptions& options)
       attention_pre_norm(norm_if(options.norm_position == NormPosition::pre, scope / "attention_norm", options)),
       attention(scope / "attention", {.d_model = options.d_model,
                                       .num_heads = options.num_heads,
-                                      .dropout = options.dropout,
+                                      .num_kv_heads = options.num_kv_heads,
+                                      .rotary = options.rotary,
+                                      .alibi = options.alibi,
+                                      .rotary_base = options.rotary_base,
+                                      .dropout = options.attention_dropout.value_or(options.dropout),
                                       .bias = options.bias,
                                       .qkv_initializer = options.initializers.qkv,
                                       .out_initializer = options.initializers.residual}),
-      attention_dropout(scope / "attention_dropout", options.dropout),
+      attention_dropout(scope / "attention_dropout", options.residual_dropout.value_or(options.dropout)),
       attention_post_norm(norm_if(options.norm_position == NormPosition::post, scope / "attention_norm", options)),
       feed_forward_pre_norm(norm_if(options.norm_position == NormPosition::pre, scope / "feed_forward_norm", options)),
       feed_forward(scope / "feed_forward", {.d_model = options.d_model,
@@ -32,7 +36,7 @@ EncoderBlock::EncoderBlock(const Scope& scope, const EncoderOptions& options)
                                             .bias = options.bias,
                                             .up_initializer = options.initializers.up,
                                             .down_initializer = options.initializers.residual}),
-      feed_forward_dropout(scope / "feed_forward_dropout", options.dropout),
+      feed_forward_dropout(scope / "feed_forward_dropout", options.residual_dropout.value_or(options.dropout)),
       feed_forward_post_norm(
           norm_if(options.norm_position == NormPosition::post, scope / "feed_forward_norm", options)) {}
 
@@ -45,8 +49,8 @@ Tensor EncoderBlock::operator()(const Tensor& x, const Mask& mask, const Pass& p
 
 std::vector<NamedLayer> EncoderBlock::layers() const {
   const int64_t d_model = attention.options.d_model;
-  const LayerNorm& attention_norm = attention_pre_norm ? *attention_pre_norm : *attention_post_norm;
-  const LayerNorm& feed_forward_norm = feed_forward_pre_norm ? *feed_forward_pre_norm : *feed_forward_post_norm;
+  const Norm& attention_norm = attention_pre_norm ? *attention_pre_norm : *attention_post_norm;
+  const Norm& feed_forward_norm = feed_forward_pre_norm ? *feed_forward_pre_norm : *feed_forward_post_norm;
   return {named_layer(path + ".attention", d_model, attention),
           named_layer(path + ".attention_norm", d_model, attention_norm),
           named_layer(path + ".feed_forward", d_model, feed_forward),
@@ -79,7 +83,8 @@ std::vector<NamedLayer> Encoder::layers() const {
 double activations_per_token(const EncoderOptions& options, bool recompute) {
   const auto layers = static_cast<double>(options.num_layers), d_model = static_cast<double>(options.d_model);
   // Each norm, projection, residual and dropout keeps one tensor; the packed projection three, the hidden layer two.
-  const double block = 14.0 * d_model + 3.0 * static_cast<double>(options.d_ff);
+  const double hidden = is_gated(options.activation) ? 5.0 : 3.0;
+  const double block = (options.rotary ? 17.0 : 14.0) * d_model + hidden * static_cast<double>(options.d_ff);
   return recompute ? layers * d_model + block : layers * block;
 }
 

@@ -20,9 +20,14 @@ struct BlockInitializers {
 
 struct EncoderOptions {
   int64_t num_layers = 1, num_heads = 1, d_model = 32, d_ff = 64;
+  int64_t num_kv_heads = 0;  // 0: num_heads
+  NormKind norm = NormKind::layer;
   NormPosition norm_position = NormPosition::post;
   Activation activation = Activation::relu;
-  double dropout = 0.0;        // of attention weights and of each sublayer's output
+  bool rotary = false, alibi = false;  // positions inside attention
+  double rotary_base = 10000.0;
+  double dropout = 0.0;                                                 // of attention weights and sublayers' outputs,
+  std::optional<double> attention_dropout = {}, residual_dropout = {};  // unless these say otherwise
   bool hidden_dropout = true;  // the same of the feed-forward layer's hidden units
   bool final_norm = false;     // one more norm at the end of the stack, as pre-norm stacks usually have
   bool bias = true;            // in linear layers and norms
@@ -41,14 +46,14 @@ struct EncoderBlock {
 
   // In the order of the forward pass, which is the parameters' order too. A sublayer has one norm, on one of its sides.
   std::string path;
-  std::optional<LayerNorm> attention_pre_norm;
+  std::optional<Norm> attention_pre_norm;
   MultiheadAttention attention;
   Dropout attention_dropout;
-  std::optional<LayerNorm> attention_post_norm;
-  std::optional<LayerNorm> feed_forward_pre_norm;
+  std::optional<Norm> attention_post_norm;
+  std::optional<Norm> feed_forward_pre_norm;
   FeedForward feed_forward;
   Dropout feed_forward_dropout;
-  std::optional<LayerNorm> feed_forward_post_norm;
+  std::optional<Norm> feed_forward_post_norm;
 };
 
 struct Encoder {
@@ -63,7 +68,7 @@ struct Encoder {
 
   std::string path;
   std::vector<EncoderBlock> blocks;
-  std::optional<LayerNorm> final_norm;
+  std::optional<Norm> final_norm;
 };
 
 // How many numbers a training step keeps for each token in such a stack, at most.

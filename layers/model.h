@@ -76,9 +76,9 @@ class ModelConfig {
 
 // The place of a word in a list of names: enums in configs are words.
 template <class Enum>
-Enum chosen(const std::string& word, std::initializer_list<const char*> names) {
+Enum chosen(const std::string& word, const std::vector<std::string>& names) {
   int index = 0;
-  for (const char* const name : names) {
+  for (const std::string& name : names) {
     if (word == name) return static_cast<Enum>(index);
     ++index;
   }

@@ -54,4 +54,10 @@ Tensor Pass::tap(const std::string& path, std::string_view name, const Tensor& x
   return result;
 }
 
+Pass Pass::with_cache(KeyValueCache& cache) const {
+  Pass pass = *this;
+  pass.cache_ = &cache;
+  return pass;
+}
+
 }  // namespace transformlet

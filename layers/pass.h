@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "autograd/ops.h"
+#include "layers/cache.h"
 
 namespace transformlet {
 
@@ -36,6 +37,13 @@ class Pass {
   // The same pass with activations of blocks that are dropped and computed again in the backward pass (or not). The
   // numbers are the same to the bit. A listener wins: it is to see each activation once, as a part of the graph.
   Pass with_recompute(bool recompute) const;
+  // The same pass as a continuation: attention layers take the keys and values of the tokens before from the cache, and
+  // leave theirs there. Whoever runs the pass calls advance() after it.
+  Pass with_cache(KeyValueCache& cache) const;
+  KeyValueCache* cache() const { return cache_; }
+  // The position of the pass's first token.
+  int64_t offset() const { return cache_ == nullptr ? 0 : cache_->length(); }
+
   bool recomputes() const { return recompute_ && tap_ == nullptr; }
 
   // Dropout in training, x itself otherwise. `site` is the path of the layer.
@@ -56,6 +64,7 @@ class Pass {
   int64_t first_sample_ = 0;
   bool recompute_ = false;
   Tap* tap_ = nullptr;
+  KeyValueCache* cache_ = nullptr;
 };
 
 }  // namespace transformlet

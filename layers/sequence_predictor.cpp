@@ -1,6 +1,7 @@
 #include "layers/sequence_predictor.h"
 
 #include "base/registry.h"
+#include "layers/block_config.h"
 
 namespace transformlet {
 namespace {
@@ -65,55 +66,39 @@ struct EncoderConfig : ModelConfig {
   static constexpr const char* name = "encoder";
   static constexpr const char* help = "a prediction for each position: input, positions, encoder blocks, output head";
 
-  int64_t num_layers = 1, num_heads = 1, d_model = 32, d_ff = 64;
-  std::string norm_position = "post", activation = "relu", position = "sinusoidal", input = "one_hot";
-  std::string packed_init = "together";
+  BlockConfig blocks;
+  std::string input = "one_hot", packed_init = "together";
   bool final_norm = false;
-  double dropout = 0.0, input_dropout = 0.0;
+  double input_dropout = 0.0;
 
   void describe(Fields& field) override {
-    field("num_layers", num_layers, "number of blocks", between(1, 1000));
-    field("num_heads", num_heads, "attention heads in a block", between(1, 1000));
-    field("d_model", d_model, "width of the residual stream", between(1, 100000), multiple_of(num_heads, "num_heads"));
-    field("d_ff", d_ff, "hidden width of the feed-forward layer", between(1, 1000000));
-    field("norm_position", norm_position, "norm(x + sublayer(x)) or x + sublayer(norm(x))", one_of({"post", "pre"}));
+    blocks.describe(field);
     field("final_norm", final_norm, "one more norm after the last block");
-    field("activation", activation, "of the feed-forward layer", one_of({"relu", "gelu", "gelu_tanh"}));
-    field("position", position, "how positions are told", one_of({"none", "sinusoidal", "learned"}));
     field("input", input, "how symbols enter: a projection of one-hot vectors, or an embedding",
           one_of({"one_hot", "embedding"}));
     field("packed_init", packed_init, "Xavier fan of the packed q, k, v projection: of all three together, or of each",
           one_of({"together", "apart"}));
-    field("dropout", dropout, "on attention weights, hidden units and sublayers' outputs", at_least(0), less_than(1));
     field("input_dropout", input_dropout, "on the input of the projection, or on the embeddings", at_least(0),
           less_than(1));
+    field.check([&] { return packed_init == "together" || blocks.num_kv_heads == 0; }, {"packed_init", "num_kv_heads"},
+                "apart: the parts are of unequal size with num_kv_heads");
   }
 
   double activations_per_token(const ModelSizes& sizes, bool recompute) const override {
-    return transformlet::activations_per_token(encoder_options(), recompute) + 8.0 * static_cast<double>(d_model) +
-           2.0 * static_cast<double>(sizes.vocab_size) + 4.0 * static_cast<double>(sizes.classes);
+    return transformlet::activations_per_token(blocks.options(), recompute) +
+           8.0 * static_cast<double>(blocks.d_model) + 2.0 * static_cast<double>(sizes.vocab_size) +
+           4.0 * static_cast<double>(sizes.classes);
   }
 
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {
     SequencePredictorOptions options;
-    options.encoder = encoder_options();
-    options.position = chosen<Position>(position, {"none", "sinusoidal", "learned"});
+    options.encoder = blocks.options();
+    options.encoder.final_norm = final_norm;
+    if (packed_init == "apart") options.encoder.initializers.qkv = xavier_uniform().in_parts(3);
+    options.position = blocks.position_of_embeddings();
     options.input = chosen<Input>(input, {"one_hot", "embedding"});
     options.input_dropout = input_dropout;
     return std::make_unique<SequencePredictor>(scope, options, sizes);
-  }
-
- private:
-  EncoderOptions encoder_options() const {
-    return {.num_layers = num_layers,
-            .num_heads = num_heads,
-            .d_model = d_model,
-            .d_ff = d_ff,
-            .norm_position = chosen<NormPosition>(norm_position, {"post", "pre"}),
-            .activation = chosen<Activation>(activation, {"relu", "gelu", "gelu_tanh"}),
-            .dropout = dropout,
-            .final_norm = final_norm,
-            .initializers = {.qkv = packed_init == "apart" ? xavier_uniform().in_parts(3) : xavier_uniform()}};
   }
 };
 

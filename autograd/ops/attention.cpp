@@ -131,6 +131,34 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   return attend(op, problem, mask, options.alibi, {q, k, v}, 0, 0, q.shape().with(-1, v.dim(-1)), reference);
 }
 
+Tensor cached_attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t length, int64_t num_heads,
+                        const Mask& mask, const AttentionOptions& options) {
+  const char* const op = "cached_attention";
+  check_operands(op, q, k, v);
+  const int64_t kv_heads = options.num_kv_heads == 0 ? num_heads : options.num_kv_heads;
+  require(q.rank() == 3 && q.dim(0) == k.dim(0) && q.dim(2) % num_heads == 0 && k.dim(2) % kv_heads == 0 &&
+              k.dim(2) * num_heads == q.dim(2) * kv_heads && length <= k.dim(1) && options.dropout == 0.0,
+          "{}: query {} with {} heads does not fit {} rows of key {} with {} heads", op, q, num_heads, length, k,
+          kv_heads);
+  const int64_t size = q.dim(2) / num_heads, value_size = v.dim(2) / kv_heads, width = num_heads * value_size;
+  AttentionProblem problem =
+      problem_of(op, mask, options, q.dim(0), num_heads, kv_heads, q.dim(1), length, size, value_size);
+  problem.q = {q.dim(1) * q.dim(2), size, q.dim(2)};
+  problem.k = {k.dim(1) * k.dim(2), size, k.dim(2)};
+  problem.v = {v.dim(1) * v.dim(2), value_size, v.dim(2)};
+  problem.y = {q.dim(1) * width, value_size, width};
+  problem.mask = mask_for_kernel(mask);
+  const std::vector<double> slopes = options.alibi ? alibi_slopes(num_heads) : std::vector<double>();
+  if (options.alibi) problem.slopes = slopes.data();
+  Tensor y = empty({q.dim(0), q.dim(1), width}, q.dtype());
+  Tensor log_normaliser = empty({q.dim(0), num_heads, q.dim(1)}, q.dtype());
+  with_dtype(q.dtype(), [&]<class T>() {
+    kernels::attention<T>().forward(problem, q.data<T>(), k.data<T>(), v.data<T>(), y.data<T>(),
+                                    log_normaliser.data<T>());
+  });
+  return y;
+}
+
 std::vector<double> alibi_slopes(int64_t num_heads) {
   int64_t power = 1;
   while (2 * power <= num_heads) power *= 2;

@@ -1,0 +1,60 @@
+#include "layers/block_config.h"
+
+#include "layers/model.h"
+
+namespace transformlet {
+
+void BlockConfig::describe(Fields& field) {
+  field("num_layers", num_layers, "number of blocks", between(1, 1000));
+  field("num_heads", num_heads, "attention heads in a block", between(1, 1000));
+  field("num_kv_heads", num_kv_heads, "heads of keys and values, each shared by several of queries; 0: num_heads",
+        between(0, 1000));
+  field("d_model", d_model, "width of the residual stream", between(1, 100000), multiple_of(num_heads, "num_heads"));
+  field("d_ff", d_ff, "hidden width of the feed-forward layer; 0: 4 d_model, or 8/3 d_model if gated",
+        between(0, 1000000));
+  field("norm", norm, "LayerNorm, or RMSNorm", one_of({"layer", "rms"}));
+  field("norm_position", norm_position, "norm(x + sublayer(x)), or x + sublayer(norm(x))", one_of({"post", "pre"}));
+  field("activation", activation, "of the feed-forward layer; swiglu and geglu are gated", one_of(activation_names));
+  field("position", position, "how positions are told: added to embeddings, or inside attention",
+        one_of({"none", "sinusoidal", "learned", "rope", "alibi"}));
+  field("rotary_base", rotary_base, "of rope: the slowest pair of columns turns by 1 / base a token", greater_than(1));
+  field("bias", bias, "in linear layers and norms");
+  field("dropout", dropout, "everywhere, unless the next keys say otherwise", at_least(0), less_than(1));
+  field("attention_dropout", attention_dropout, "on attention weights", at_least(0), less_than(1));
+  field("residual_dropout", residual_dropout, "on sublayers' outputs", at_least(0), less_than(1));
+  field.check([&] { return num_kv_heads == 0 || num_heads % num_kv_heads == 0; }, {"num_kv_heads", "num_heads"},
+              "must divide num_heads");
+  field.check([&] { return position != "rope" || d_model / num_heads % 2 == 0; }, {"position", "d_model", "num_heads"},
+              "rope turns pairs of columns: d_model / num_heads must be even");
+}
+
+int64_t BlockConfig::hidden_width() const {
+  if (d_ff > 0) return d_ff;
+  const bool gated = is_gated(chosen<Activation>(activation, activation_names));
+  return gated ? (8 * d_model + 23) / 24 * 8 : 4 * d_model;
+}
+
+EncoderOptions BlockConfig::options() const {
+  return {.num_layers = num_layers,
+          .num_heads = num_heads,
+          .d_model = d_model,
+          .d_ff = hidden_width(),
+          .num_kv_heads = num_kv_heads,
+          .norm = chosen<NormKind>(norm, {"layer", "rms"}),
+          .norm_position = chosen<NormPosition>(norm_position, {"post", "pre"}),
+          .activation = chosen<Activation>(activation, activation_names),
+          .rotary = position == "rope",
+          .alibi = position == "alibi",
+          .rotary_base = rotary_base,
+          .dropout = dropout,
+          .attention_dropout = attention_dropout,
+          .residual_dropout = residual_dropout,
+          .bias = bias};
+}
+
+Position BlockConfig::position_of_embeddings() const {
+  if (position == "rope" || position == "alibi") return Position::none;
+  return chosen<Position>(position, {"none", "sinusoidal", "learned"});
+}
+
+}  // namespace transformlet
