@@ -11,7 +11,8 @@ struct AttentionLayer : LayerConfig {
   static constexpr const char* name = "multihead_attention";
   static constexpr const char* help = "multi-head attention of a sequence to itself, or to a memory";
 
-  int64_t d_model = 16, num_heads = 2;
+  int64_t d_model = 16, num_heads = 2, num_kv_heads = 0;
+  std::string position = "none";
   double dropout = 0.0;
   bool bias = true, cross = false;
 
@@ -19,14 +20,28 @@ struct AttentionLayer : LayerConfig {
     field("num_heads", num_heads, "attention heads", between(1, 1000));
     field("d_model", d_model, "width of queries, keys and values together", between(1, 100000),
           multiple_of(num_heads, "num_heads"));
+    field("num_kv_heads", num_kv_heads, "heads of keys and values, each shared by several of queries; 0: num_heads",
+          between(0, 1000));
+    field("position", position, "positions inside attention", one_of({"none", "rope", "alibi"}));
     field("dropout", dropout, "on the attention weights", at_least(0), less_than(1));
     field("bias", bias, "in the projections");
     field("cross", cross, "keys and values come from a second input, the memory");
+    field.check([&] { return num_kv_heads == 0 || num_heads % num_kv_heads == 0; }, {"num_kv_heads", "num_heads"},
+                "must divide num_heads");
+    field.check([&] { return position != "rope" || d_model / num_heads % 2 == 0; },
+                {"position", "d_model", "num_heads"}, "rope turns pairs of columns: d_model / num_heads must be even");
+    field.check([&] { return !cross || position == "none"; }, {"cross", "position"},
+                "attention to a memory has no positions");
   }
 
   NamedLayer build(const Scope& scope) override {
-    layer_.emplace(
-        scope, MultiheadAttentionOptions{.d_model = d_model, .num_heads = num_heads, .dropout = dropout, .bias = bias});
+    layer_.emplace(scope, MultiheadAttentionOptions{.d_model = d_model,
+                                                    .num_heads = num_heads,
+                                                    .num_kv_heads = num_kv_heads,
+                                                    .rotary = position == "rope",
+                                                    .alibi = position == "alibi",
+                                                    .dropout = dropout,
+                                                    .bias = bias});
     NamedLayer named = named_layer(scope.path(), d_model, *layer_);
     if (cross) {
       named.memory_width = d_model;
@@ -54,7 +69,7 @@ struct EncoderBlockLayer : LayerConfig {
     field("d_model", d_model, "width of the residual stream", between(1, 100000), multiple_of(num_heads, "num_heads"));
     field("d_ff", d_ff, "hidden width of the feed-forward layer", between(1, 1000000));
     field("norm_position", norm_position, "norm(x + sublayer(x)), or x + sublayer(norm(x))", one_of({"post", "pre"}));
-    field("activation", activation, "of the feed-forward layer", one_of({"relu", "gelu", "gelu_tanh"}));
+    field("activation", activation, "of the feed-forward layer", one_of(activation_names));
     field("dropout", dropout, "on attention weights, hidden units and sublayers' outputs", at_least(0), less_than(1));
   }
 
@@ -63,7 +78,7 @@ struct EncoderBlockLayer : LayerConfig {
                                          .d_model = d_model,
                                          .d_ff = d_ff,
                                          .norm_position = chosen<NormPosition>(norm_position, {"post", "pre"}),
-                                         .activation = chosen<Activation>(activation, {"relu", "gelu", "gelu_tanh"}),
+                                         .activation = chosen<Activation>(activation, activation_names),
                                          .dropout = dropout});
     return named_layer(scope.path(), d_model, *layer_);
   }
@@ -84,18 +99,17 @@ struct FeedForwardLayer : LayerConfig {
   void describe(Fields& field) override {
     field("d_model", d_model, "width of input and output", between(1, 100000));
     field("d_ff", d_ff, "hidden width", between(1, 1000000));
-    field("activation", activation, "of the hidden units", one_of({"relu", "gelu", "gelu_tanh"}));
+    field("activation", activation, "of the hidden units", one_of(activation_names));
     field("dropout", dropout, "on the hidden units", at_least(0), less_than(1));
     field("bias", bias, "in the linear layers");
   }
 
   NamedLayer build(const Scope& scope) override {
-    layer_.emplace(scope,
-                   FeedForwardOptions{.d_model = d_model,
-                                      .d_ff = d_ff,
-                                      .activation = chosen<Activation>(activation, {"relu", "gelu", "gelu_tanh"}),
-                                      .dropout = dropout,
-                                      .bias = bias});
+    layer_.emplace(scope, FeedForwardOptions{.d_model = d_model,
+                                             .d_ff = d_ff,
+                                             .activation = chosen<Activation>(activation, activation_names),
+                                             .dropout = dropout,
+                                             .bias = bias});
     return named_layer(scope.path(), d_model, *layer_);
   }
 

@@ -28,7 +28,8 @@ DecoderOptions options_for(NormPosition position, double dropout = 0.0) {
                      .dropout = dropout,
                      .hidden_dropout = false,
                      .final_norm = position == NormPosition::pre,
-                     .initializers = gpt2_initializers(2)}};
+                     .initializers = gpt2_initializers(2)},
+          .embedding_dropout = dropout};
 }
 
 Tokens random_ids(const std::string& name, int64_t batch, int64_t length, int64_t vocab_size = 11) {

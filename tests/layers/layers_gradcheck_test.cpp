@@ -50,6 +50,24 @@ Forward predictor(const Scope& scope, const SequencePredictorOptions& options, c
   return [=](const TensorList&) { return model(ids, mask, training); };
 }
 
+// As Llama's are: RMSNorm, a gated feed-forward layer, rotary positions or ALiBi, shared heads of keys and values.
+Setting llama_block(const std::string& name, bool rotary, Activation activation, const Mask& mask) {
+  return {name, {{2, 3, 8}}, [=](const Scope& scope) -> Forward {
+            const EncoderBlock layer(scope / "block", {.num_heads = 4,
+                                                       .d_model = 8,
+                                                       .d_ff = 6,
+                                                       .num_kv_heads = 2,
+                                                       .norm = NormKind::rms,
+                                                       .norm_position = NormPosition::pre,
+                                                       .activation = activation,
+                                                       .rotary = rotary,
+                                                       .alibi = !rotary,
+                                                       .dropout = 0.1,
+                                                       .bias = false});
+            return [=](const TensorList& in) { return layer(in[0], mask, training); };
+          }};
+}
+
 // With GPT-2's dropout, and weights large enough to matter.
 Setting decoder(bool tied, bool bias, bool recompute) {
   const std::string name = fmt::format("decoder{}{}{}", tied ? "_tied" : "_untied", bias ? "" : "_without_bias",
@@ -161,6 +179,9 @@ std::vector<Setting> settings() {
                       6});
     }
   }
+  list.push_back(llama_block("llama_block_swiglu", true, Activation::swiglu, Mask::causal()));
+  list.push_back(llama_block("llama_block_silu_alibi", false, Activation::silu, Mask::sliding_window(2)));
+  list.push_back(llama_block("llama_block_geglu", true, Activation::geglu, Mask::padding({3, 1})));
   for (const bool recompute : {false, true}) {
     list.push_back(decoder(true, true, recompute));
     list.push_back(decoder(false, false, recompute));
