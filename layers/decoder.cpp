@@ -41,8 +41,8 @@ Tensor Decoder::embed(const Tokens& ids, const Pass& pass) const {
   return embedding_dropout(positions(embedding(ids), pass.offset()), pass);
 }
 
-Tensor Decoder::operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const {
-  const Tensor x = blocks(embed(ids, pass), mask & own_mask(pass.offset()), pass);
+Tensor Decoder::operator()(const ModelInputs& inputs, const Pass& pass) const {
+  const Tensor x = blocks(embed(inputs.ids, pass), inputs.mask & own_mask(pass.offset()), pass);
   return head ? (*head)(x) : linear(x, embedding.weight);
 }
 

@@ -19,7 +19,8 @@ struct DecoderOptions {
 struct Decoder : Model {
   Decoder(const Scope& scope, const DecoderOptions& options, const ModelSizes& sizes);
 
-  Tensor operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const override;
+  using Model::operator();
+  Tensor operator()(const ModelInputs& inputs, const Pass& pass) const override;
   std::vector<NamedLayer> layers() const override;
 
   // ids (B, T) -> what the blocks are given (B, T, d_model)

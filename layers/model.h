@@ -49,19 +49,29 @@ class LayerConfig {
   virtual NamedLayer build(const Scope& scope) = 0;  // refers to this config, which holds the layer
 };
 
+// What a model reads: ids (B, T) under a mask, and, if it writes a sequence for another one, that other one.
+struct ModelInputs {
+  Tokens ids;
+  Mask mask = {};
+  Tokens source = {};  // (B, Ts); empty: there is none
+  Mask source_mask = {};
+};
+
 class Model {
  public:
   virtual ~Model() = default;
-  // ids (B, T) -> logits (B, T, classes)
-  virtual Tensor operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const = 0;
+  // Logits: (B, T, classes), or (B, classes) of a model that judges sequences as a whole.
+  virtual Tensor operator()(const ModelInputs& inputs, const Pass& pass) const = 0;
+  Tensor operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const { return (*this)({ids, mask}, pass); }
   virtual std::vector<NamedLayer> layers() const = 0;
 };
 
 // What the task asks of the model.
 struct ModelSizes {
-  int64_t vocab_size = 0;  // of the inputs
-  int64_t classes = 0;     // of the outputs
-  int64_t max_length = 0;  // of a sequence
+  int64_t vocab_size = 0;                                // of the inputs
+  int64_t classes = 0;                                   // of the outputs
+  int64_t max_length = 0;                                // of a sequence
+  int64_t source_vocab_size = 0, source_max_length = 0;  // of the source; 0: there is none
 };
 
 // A kind of model, with its keys. Derived: static name and help, and Registered<ModelConfig, ...>.

@@ -39,8 +39,8 @@ Tensor SequencePredictor::embed(const Tokens& ids, const Pass& pass) const {
   return positions((*input_projection)(input_dropout(symbols, pass)));
 }
 
-Tensor SequencePredictor::operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const {
-  const Tensor x = encoder(embed(ids, pass), mask, pass);
+Tensor SequencePredictor::operator()(const ModelInputs& inputs, const Pass& pass) const {
+  const Tensor x = encoder(embed(inputs.ids, pass), inputs.mask, pass);
   return head_out(head_dropout(relu(head_norm(head_hidden(x))), pass));
 }
 

@@ -18,7 +18,8 @@ struct SequencePredictorOptions {
 struct SequencePredictor : Model {
   SequencePredictor(const Scope& scope, const SequencePredictorOptions& options, const ModelSizes& sizes);
 
-  Tensor operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const override;
+  using Model::operator();
+  Tensor operator()(const ModelInputs& inputs, const Pass& pass) const override;
   std::vector<NamedLayer> layers() const override;
 
   // ids (B, T) -> what the encoder is given (B, T, d_model)

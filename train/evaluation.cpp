@@ -27,7 +27,7 @@ Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_
     std::vector<int64_t> examples(static_cast<size_t>(std::min(batch_size, task.size(split) - begin)));
     std::iota(examples.begin(), examples.end(), begin);
     const Batch batch = task.batch(split, examples);
-    const Tensor logits = model(batch.inputs, batch.mask, Pass::evaluation());
+    const Tensor logits = model(batch.model_inputs(), Pass::evaluation());
     score.loss_sum += cross_entropy(logits, batch.targets).item();
     score.correct += count_correct(logits, batch.targets);
     score.positions += counted_targets(batch.targets);

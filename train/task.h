@@ -14,8 +14,12 @@ const char* name_of(Split split);
 
 struct Batch {
   Tokens inputs;   // (B, T)
-  Tokens targets;  // (B, T): CrossEntropyOptions::ignored where nothing is to be predicted
-  Mask mask;
+  Tokens targets;  // (B, T), or (B): CrossEntropyOptions::ignored where nothing is to be predicted
+  Mask mask = {};
+  Tokens source = {};  // (B, Ts): what the targets are written for, if they are
+  Mask source_mask = {};
+
+  ModelInputs model_inputs() const { return {inputs, mask, source, source_mask}; }
 };
 
 class Task {

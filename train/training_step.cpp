@@ -25,7 +25,7 @@ StepResult TrainingStep::operator()(int64_t step) {
 
   const Pass pass = Pass::training(config_.seed_value(), step).with_recompute(config_.train.recompute);
   // The logits live no longer than the graph needs them: with a large vocabulary they are the largest activation.
-  const Tensor loss = cross_entropy((*experiment_.model)(batch.inputs, batch.mask, pass), batch.targets) /
+  const Tensor loss = cross_entropy((*experiment_.model)(batch.model_inputs(), pass), batch.targets) /
                       static_cast<double>(counted_targets(batch.targets));
   const double forward_seconds = stopwatch.lap();
 

@@ -204,7 +204,9 @@ struct WrongModel : Model {
 
   static Tensor square(const Tensor& x) { return x * detach(x); }
 
-  Tensor operator()(const Tokens& ids, const Mask&, const Pass&) const override { return out(square(embedding(ids))); }
+  Tensor operator()(const ModelInputs& inputs, const Pass&) const override {
+    return out(square(embedding(inputs.ids)));
+  }
   std::vector<NamedLayer> layers() const override {
     return {named_layer("out", 3, out), named_layer("square", 3, square)};
   }

@@ -218,7 +218,9 @@ int check_model(const GradcheckArguments& arguments, const std::string& text) {
   if (is_wanted(config.gradcheck, "model")) {
     for (const auto& [words, mask] : setting.masks(length, length)) {
       const auto loss = [&experiment, &batch, mask = mask, pass = setting.pass()](const TensorList&) {
-        return TensorList{cross_entropy((*experiment.model)(batch.inputs, mask, pass), batch.targets)};
+        ModelInputs inputs = batch.model_inputs();
+        inputs.mask = mask;
+        return TensorList{cross_entropy((*experiment.model)(inputs, pass), batch.targets)};
       };
       targets.push_back({"model" + words, {{"", loss, experiment.parameters.tensors()}}});
     }
