@@ -6,19 +6,14 @@
 #include "layers/block_config.h"
 
 namespace transformlet {
-namespace {
 
-constexpr double gpt2_deviation = 0.02;
-
-}  // namespace
-
-BlockInitializers gpt2_initializers(int64_t num_layers) {
-  const double residual = gpt2_deviation / std::sqrt(2.0 * static_cast<double>(num_layers));
-  return {.qkv = normal(gpt2_deviation), .up = normal(gpt2_deviation), .residual = normal(residual)};
+BlockInitializers gpt2_initializers(int64_t num_layers, double deviation) {
+  const double residual = deviation / std::sqrt(2.0 * static_cast<double>(num_layers));
+  return {.qkv = normal(deviation), .up = normal(deviation), .residual = normal(residual)};
 }
 
 Decoder::Decoder(const Scope& scope, const DecoderOptions& options, const ModelSizes& sizes)
-    : embedding(scope / "embedding", sizes.vocab_size, options.blocks.d_model, normal(gpt2_deviation)),
+    : embedding(scope / "embedding", sizes.vocab_size, options.blocks.d_model, normal(options.init_deviation)),
       positions(scope / "positions", options.position, sizes.max_length, options.blocks.d_model),
       embedding_dropout(scope / "embedding" / "dropout", options.embedding_dropout),
       window(options.window),
@@ -28,7 +23,7 @@ Decoder::Decoder(const Scope& scope, const DecoderOptions& options, const ModelS
             "the decoder predicts {} classes from {} ids: set model.tie_embeddings to false", sizes.classes,
             sizes.vocab_size);
   } else {
-    head.emplace(scope / "head", options.blocks.d_model, sizes.classes, false, normal(gpt2_deviation));
+    head.emplace(scope / "head", options.blocks.d_model, sizes.classes, false, normal(options.init_deviation));
   }
 }
 
@@ -73,12 +68,15 @@ struct DecoderConfig : ModelConfig {
   std::optional<double> embedding_dropout;
   int64_t window = 0;
   bool tie_embeddings = true;
+  double init_deviation = 0.02;
 
   void describe(Fields& field) override {
     blocks.describe(field);
     field("embedding_dropout", embedding_dropout, "on embeddings", at_least(0), less_than(1));
     field("window", window, "a token sees so many tokens, itself included; 0: all before it", between(0, 1000000000));
     field("tie_embeddings", tie_embeddings, "the head's weight is the embedding's");
+    field("init_deviation", init_deviation,
+          "of the normal weights at the start; GPT-2's 0.02 is small for narrow models", greater_than(0), at_most(10));
   }
 
   double activations_per_token(const ModelSizes& sizes, bool recompute) const override {
@@ -92,10 +90,11 @@ struct DecoderConfig : ModelConfig {
                            .position = blocks.position_of_embeddings(),
                            .embedding_dropout = embedding_dropout.value_or(blocks.dropout),
                            .window = window,
-                           .tie_embeddings = tie_embeddings};
+                           .tie_embeddings = tie_embeddings,
+                           .init_deviation = init_deviation};
     options.blocks.hidden_dropout = false;
     options.blocks.final_norm = options.blocks.norm_position == NormPosition::pre;
-    options.blocks.initializers = gpt2_initializers(blocks.num_layers);
+    options.blocks.initializers = gpt2_initializers(blocks.num_layers, init_deviation);
     return std::make_unique<Decoder>(scope, options, sizes);
   }
 };

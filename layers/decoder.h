@@ -10,8 +10,9 @@ struct DecoderOptions {
   EncoderOptions blocks;                  // GPT's decoder block is the paper's encoder block under a causal mask
   Position position = Position::learned;  // of the embeddings; `blocks` may have positions inside attention
   double embedding_dropout = 0.0;
-  int64_t window = 0;          // a position sees so many, itself included; 0: all before it
-  bool tie_embeddings = true;  // the head's weight is the embedding's (Press and Wolf 2017)
+  int64_t window = 0;            // a position sees so many, itself included; 0: all before it
+  bool tie_embeddings = true;    // the head's weight is the embedding's (Press and Wolf 2017)
+  double init_deviation = 0.02;  // of embeddings and head; the blocks have their own initialisers
 };
 
 // Causal whatever the mask: a position sees itself and what comes before. Under a pass with a cache it reads on behind
@@ -38,8 +39,8 @@ struct Decoder : Model {
   Mask own_mask(int64_t offset) const;
 };
 
-// GPT-2's weights at the start: normal with deviation 0.02, but 0.02 / sqrt(2 num_layers) for what is added to the
-// residual stream, once in each of 2 num_layers sublayers.
-BlockInitializers gpt2_initializers(int64_t num_layers);
+// GPT-2's weights at the start: normal, with a deviation of 0.02 there, but of 1 / sqrt(2 num_layers) of that for what
+// is added to the residual stream, once in each of 2 num_layers sublayers.
+BlockInitializers gpt2_initializers(int64_t num_layers, double deviation = 0.02);
 
 }  // namespace transformlet
