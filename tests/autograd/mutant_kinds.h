@@ -126,7 +126,7 @@ class Planter {
   // Along the first axis along which that makes a difference.
   static Tensor shifted(const Tensor& g) {
     for (int axis = 0; axis < g.rank(); ++axis) {
-      const Tensor result = rolled(g, axis);
+      Tensor result = rolled(g, axis);
       if (!same(g, result)) return result;
     }
     return g;
@@ -164,7 +164,7 @@ class Planter {
         [=](const VjpCall& call) -> std::string {
           const Operands operands = call.operands();
           const TensorList& tensors = operands.*list;
-          const std::string why = tensors[i].rank() < 2 ? "it is no matrix" : why_not_transposed(tensors[i]);
+          std::string why = tensors[i].rank() < 2 ? "it is no matrix" : why_not_transposed(tensors[i]);
           if (!why.empty()) return why;
           const TensorList right = call.run(), other = with(call, [](const Tensor&x) { return scaled(x, 0.5); });
           for (size_t slot = 0; slot < right.size(); ++slot) {

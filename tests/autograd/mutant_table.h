@@ -45,7 +45,7 @@ class Table {
   friend std::ostream& operator<<(std::ostream& out, const Table& table) {
     out << "Bugs planted / caught entry by entry / caught by directions / that change nothing\n\n";
     out << fmt::format("{:30}", "");
-    for (int kind = 0; kind < kinds; ++kind) out << fmt::format("{:>17}", kind_names[kind]);
+    for (const char* const name : kind_names) out << fmt::format("{:>17}", name);
     out << '\n';
     for (const auto& [op, row] : table.tallies_) {
       out << fmt::format("{:30}", op);

@@ -148,7 +148,7 @@ enum class Nodes { all, newest };
 inline TensorFunction planted(const TensorFunction& function, const std::string& op, const Alter& alter,
                               Nodes nodes = Nodes::all) {
   return [=](const TensorList& inputs) {
-    const TensorList outputs = function(inputs);
+    TensorList outputs = function(inputs);
     for (const NodePointer& node : ancestry(outputs).nodes) {
       if (node->op != op) continue;
       std::vector<Shape> shapes;
