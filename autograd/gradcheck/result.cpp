@@ -45,6 +45,9 @@ Verdict GradcheckResult::verdict() const {
   for (const IdentityCheck& identity : identities) {
     if (identity.verdict == Verdict::fail) return Verdict::fail;
   }
+  for (const DirectionCheck& direction : directions) {
+    if (direction.verdict == Verdict::fail) return Verdict::fail;
+  }
   for (const GradcheckRow& row : rows) {
     if (row.verdict == Verdict::fail) return Verdict::fail;
     passed |= row.verdict == Verdict::pass;
