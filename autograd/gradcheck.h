@@ -76,6 +76,7 @@ struct GradcheckRow {
   Reason reason = Reason::none;  // of a row that is unchecked: the commonest
   int64_t entries_checked = 0;   // differences were taken for so many entries; 0: by directions alone
   int64_t passed = 0, failed = 0, tiny = 0, noisy = 0, kinks = 0, non_finite = 0;
+  std::string kink;  // the op of the first entry at a kink
   double worst_relative_error = 0, mean_relative_error = 0;
   double cosine = 1;      // between the two gradients, over the same entries
   EntryCheck worst;       // the failed entry that is most off; if none failed, the worst of the others

@@ -9,24 +9,12 @@ namespace {
 
 bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
-// The inputs are as they were at the end of the scope, whatever the function throws.
-class Restoring {
- public:
-  explicit Restoring(const Displacement& move) : move_(move) {}
-  ~Restoring() { move_(0); }
-  Restoring(const Restoring&) = delete;
-  Restoring& operator=(const Restoring&) = delete;
-
- private:
-  const Displacement& move_;
-};
-
 }  // namespace
 
 Displacement along_entry(const Tensor& x, int64_t at) {
   const double value = value_at(x, at);
   return [x, at, value](double t) {
-    set_value(x, at, value + t);
+    set_value(x, at, t == 0 ? value : value + t);  // -0.0 + 0 is +0.0
     return t == 0 ? 0.0 : value_at(x, at) - value;
   };
 }
@@ -80,66 +68,16 @@ const Branch* Differences::changed_branch(const Point& point) const {
   return point.branches.size() > count ? &point.branches[count] : &base_.branches[count];
 }
 
-// Each output at points so close together that the function is a straight line but for its rounding: of the fourth
-// differences nothing but that is left (More and Wild 2011). The steps are much longer than the rounding of the inputs.
-void Differences::measure_noise() {
-  constexpr int points = 12, order = 4;
-  constexpr double gamma = 1.0 / 70;  // (k!)^2 / (2k)! for k = 4
-  const double epsilon = problem_.epsilon();
-  const Direction direction = random_direction(problem_.inputs, std::vector<bool>(problem_.inputs.size(), true),
-                                               scales_of(problem_.inputs), RandomKey(options_.seed) / "noise");
-  const Restoring at_end(direction.move);
-  const size_t count = base_.values.size();
-  std::vector<double> measured(count, 0.0);
-  // A kink between the points would look like rounding: then they move closer together.
-  for (double step = std::sqrt(epsilon) / 16; step > 4 * epsilon; step /= 64) {
-    std::vector<std::vector<double>> table;
-    bool smooth = true;
-    std::vector<Branch> branches;
-    for (int i = 1; i <= points && smooth; ++i) {
-      direction.move(i * step);
-      Point point = problem_.evaluate();
-      if (i == 1) branches = point.branches;
-      smooth = point.branches == branches && point.values.size() == count;
-      table.push_back(std::move(point.values));
-    }
-    if (!smooth) continue;
-    for (int k = 0; k < order; ++k) {
-      for (size_t i = 0; i + 1 < table.size(); ++i) {
-        for (size_t j = 0; j < count; ++j) table[i][j] = table[i + 1][j] - table[i][j];
-      }
-      table.pop_back();
-    }
-    for (size_t j = 0; j < count; ++j) {
-      for (const std::vector<double>& row : table)
-        measured[j] += gamma * row[j] * row[j] / static_cast<double>(table.size());
-    }
-    break;
-  }
-  // Rounding that stays the same for a while, as what cancels in a saturated softmax, shows between two ways to compute
-  // the outputs, where there are two. What is more than that is no rounding.
-  direction.move(0);
-  const std::vector<double> again = values_of(problem_.differentiable());
-  double largest = 0, sum = 0;
-  for (const double value : base_.values) largest = std::isfinite(value) ? std::max(largest, std::abs(value)) : largest;
-  for (size_t j = 0; j < count; ++j) {
-    const double apart = std::abs(again[j] - base_.values[j]);
-    if (apart <= 1e-7 * largest) measured[j] = std::max(measured[j], apart * apart);
-    // At least what rounding the result itself costs.
-    const double least = 0.5 * epsilon * std::abs(base_.values[j]);
-    const double deviation = std::isfinite(measured[j]) ? std::max(std::sqrt(measured[j]), least) : least;
-    noise_.push_back(std::isfinite(deviation) ? deviation * std::abs(cotangent_[j]) : 0.0);
-    sum += noise_[j] * noise_[j];
-  }
-  whole_noise_ = std::sqrt(sum);
-}
-
-Differences::Difference Differences::difference(const Displacement& move, double step) const {
+Differences::Difference Differences::difference(const Displacement& move, double step, Moved& moved) const {
   const double up = move(step);
   const Point plus = problem_.evaluate();
   const double down = move(-step);
   const Point minus = problem_.evaluate();
   Difference result;
+  for (size_t j = 0; j < moved.size(); ++j) {
+    if (same_bits(plus.values[j], minus.values[j]) && same_bits(plus.values[j], base_.values[j])) continue;
+    moved[j] = true;
+  }
   for (const Point* const point : {&plus, &minus}) {
     if (const Branch* const branch = changed_branch(*point)) {
       result.reason = Reason::kink;
@@ -148,35 +86,37 @@ Differences::Difference Differences::difference(const Displacement& move, double
     }
   }
   const double width = up - down;
-  // Only outputs that changed bring rounding with them. Compensated, so that the sum has none of its own.
+  // Compensated, so that the sum has no rounding of its own. An output that a longer step changes, and this one does
+  // not, has lost its change to rounding.
   double total = 0, compensation = 0, noise = 0;
   result.unaffected = true;
   for (size_t j = 0; j < plus.values.size(); ++j) {
+    if (!moved[j]) continue;
+    noise += noise_[j] * noise_[j];
     if (same_bits(plus.values[j], minus.values[j]) && same_bits(plus.values[j], base_.values[j])) continue;
     result.unaffected = false;
+    if (!std::isfinite(base_.values[j])) result.reason = Reason::non_finite;
     const double term = (plus.values[j] - minus.values[j]) * cotangent_[j] - compensation, next = total + term;
     compensation = (next - total) - term;
     total = next;
-    noise += noise_[j] * noise_[j];
   }
-  if (!std::isfinite(total) || width == 0) {
-    result.reason = width == 0 ? Reason::noise : Reason::non_finite;
-    return result;
-  }
+  if (!std::isfinite(total)) result.reason = Reason::non_finite;
+  if (width == 0) result.reason = Reason::noise;
+  if (result.reason != Reason::none) return result;
   result.value = total / width;
   // The difference of two values, each with its rounding.
   result.noise = std::sqrt(2.0) * (result.unaffected ? whole_noise_ : std::sqrt(noise)) / width;
   return result;
 }
 
-Estimate Differences::extrapolate(const Displacement& move, double start, double analytic) const {
+Estimate Differences::extrapolate(const Displacement& move, double start, double analytic, Moved& moved) const {
   constexpr int most_levels = 12;
   Estimate best;
   std::vector<double> before;  // the last row of the tableau
   double step = start;
   bool any = false;
   for (int level = 0; level < most_levels; ++level) {
-    const Difference now = difference(move, step);
+    const Difference now = difference(move, step, moved);
     if (now.reason != Reason::none) {
       // Something lies within the step: begin again, much closer.
       if (!any) {
@@ -188,6 +128,9 @@ Estimate Differences::extrapolate(const Displacement& move, double start, double
       continue;
     }
     if (now.unaffected && (any || !before.empty())) break;
+    // A flat piece beside a kink shows itself at any step; what only the shortest ones find is rounding.
+    const bool swallowed = step <= 0x1p16 * problem_.epsilon * start;
+    if (now.unaffected && swallowed && best.reason != Reason::noise) break;
     if (now.unaffected) {
       best = {.value = 0,
               .error_bar = now.noise,
@@ -227,20 +170,32 @@ Estimate Differences::extrapolate(const Displacement& move, double start, double
   return best;
 }
 
-Estimate Differences::estimate(const Displacement& move, double scale, double analytic) const {
+bool Differences::is_resolved(const Estimate& estimate, double analytic) const {
+  const double size = std::max(std::abs(estimate.value), std::abs(analytic));
+  return estimate.reason == Reason::none && options_.error_bars * estimate.error_bar <= options_.resolution * size;
+}
+
+Estimate Differences::estimate(const Displacement& move, double scale, double analytic, double own_scale) const {
+  if (!std::isfinite(scale)) return {.reason = Reason::non_finite, .kink = {}};
   const Restoring at_end(move);
   const double first = options_.eps * scale, most = std::max(options_.eps, 64 * first);
   Estimate best;
-  double factor = 8;
-  for (double start = first; start <= most; start *= factor, factor *= factor) {
-    const Estimate now = extrapolate(move, start, analytic);
+  Moved moved(base_.values.size());
+  const auto try_from = [&](double start) {
+    const Estimate now = extrapolate(move, start, analytic, moved);
     const bool better = best.reason != Reason::none || (now.reason == Reason::none && now.error_bar < best.error_bar);
     if (better) best = now;
-    // Enough is known, or a larger step would not help.
-    const double size = std::max(std::abs(best.value), std::abs(analytic));
-    const bool resolved = options_.error_bars * best.error_bar <= options_.resolution * size;
-    if (resolved || !now.rounding_rules || (now.unaffected && analytic == 0)) break;
+    // A larger step would not help.
+    return is_resolved(best, analytic) || !now.rounding_rules || (now.unaffected && analytic == 0);
+  };
+  double factor = 8;
+  for (double start = first; start <= most && !try_from(start); start *= factor, factor *= factor) {
   }
+  if (own_scale > 0 && own_scale < scale / 8 && !is_resolved(best, analytic)) try_from(options_.eps * own_scale);
+  // Infinities that stay what they are hide what goes on behind them: what seems wrong may belong to them.
+  const double allowed = options_.rtol * std::abs(analytic) + options_.error_bars * best.error_bar;
+  const bool agrees = std::isfinite(analytic) && std::abs(best.value - analytic) <= allowed;
+  if (best.reason == Reason::none && !base_.finite() && !agrees) best.reason = Reason::non_finite;
   return best;
 }
 

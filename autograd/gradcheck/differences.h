@@ -12,6 +12,18 @@ namespace transformlet::checking {
 // Displaces the inputs to x + t v, and says which t rounding made of it. move(0) restores them to the bit.
 using Displacement = std::function<double(double t)>;
 
+// The inputs are as they were at the end of the scope, whatever the function throws.
+class Restoring {
+ public:
+  explicit Restoring(const Displacement& move) : move_(move) {}
+  ~Restoring() { move_(0); }
+  Restoring(const Restoring&) = delete;
+  Restoring& operator=(const Restoring&) = delete;
+
+ private:
+  const Displacement& move_;
+};
+
 Displacement along_entry(const Tensor& x, int64_t at);
 
 // A direction v through some of the inputs: normal, times each tensor's scale.
@@ -41,8 +53,8 @@ class Differences {
   const Point& base() const { return base_; }
 
   // The derivative of sum <output, cotangent> along a displacement, whose natural length is `scale`. `analytic` only
-  // says when more work is idle.
-  Estimate estimate(const Displacement& move, double scale, double analytic) const;
+  // says when more work is idle. `own_scale`: of the entry itself, which may lie among much larger ones; 0: the same.
+  Estimate estimate(const Displacement& move, double scale, double analytic, double own_scale = 0) const;
 
   // What each output contributes to the derivative, by plain differences at a step: for diagnosis.
   std::vector<double> shares(const Displacement& move, double step) const;
@@ -54,9 +66,12 @@ class Differences {
     std::string kink;
     bool unaffected = false;
   };
-  Difference difference(const Displacement& move, double step) const;
-  Estimate extrapolate(const Displacement& move, double start, double analytic) const;
+  // Which outputs a displacement has changed so far, however short the last step was: all of these bring rounding.
+  using Moved = std::vector<bool>;
+  Difference difference(const Displacement& move, double step, Moved& moved) const;
+  Estimate extrapolate(const Displacement& move, double start, double analytic, Moved& moved) const;
   const Branch* changed_branch(const Point& point) const;
+  bool is_resolved(const Estimate& estimate, double analytic) const;
   void measure_noise();
 
   const Problem& problem_;

@@ -53,7 +53,7 @@ class Directions {
       result.numeric = estimate.value;
       result.error_bar = estimate.error_bar;
       result.kink = estimate.kink;
-      const double own_rounding = 4 * check_.problem.epsilon() * size;
+      const double own_rounding = 4 * check_.problem.epsilon * size;
       const auto [verdict, reason] =
           judge(check_.options, sum, estimate, own_rounding, std::isfinite(size) ? size : 0, size);
       result.verdict = verdict;
@@ -78,6 +78,7 @@ class Directions {
       const DirectionCheck& check = outcome.checks[k];
       if (check.verdict != Verdict::pass) {
         if (check.verdict == Verdict::unchecked) row.reason = check.reason;
+        if (check.reason == Reason::kink) row.kink = check.kink;
         continue;
       }
       const double share = std::sqrt(outcome.squares[k][input]);

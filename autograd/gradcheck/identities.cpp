@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "autograd/node.h"
+#include "autograd/graph.h"
 #include "base/random.h"
 
 namespace transformlet::checking {
@@ -82,7 +82,6 @@ struct Sides {
 IdentityCheck adjoint_identity(const TensorFunction& function, const TensorList& inputs, const TensorList& cotangents,
                                const TensorList& gradient, const GradcheckOptions& options) {
   return compare("<Jv, u> = <v, J'u>", tolerance(inputs), [&]() -> Sides {
-    const RecordingIs on(true);
     const HigherOrder guard;
     const TensorList outputs = function(inputs);
     TensorList u;
@@ -97,7 +96,6 @@ IdentityCheck adjoint_identity(const TensorFunction& function, const TensorList&
 IdentityCheck hessian_symmetry(const TensorFunction& function, const TensorList& inputs, const TensorList& cotangents,
                                const GradcheckOptions& options) {
   return compare("u'Hv = v'Hu", 100 * tolerance(inputs), [&]() -> Sides {
-    const RecordingIs on(true);
     const HigherOrder guard;
     const TensorList outputs = function(inputs);
     const TensorList g = grad(outputs, inputs, {.seeds = cotangents, .differentiable = true});
