@@ -68,16 +68,20 @@ const Branch* Differences::changed_branch(const Point& point) const {
   return point.branches.size() > count ? &point.branches[count] : &base_.branches[count];
 }
 
+void Differences::mark_changes(const Point& point, Moved& moved) const {
+  for (size_t j = 0; j < moved.size(); ++j) {
+    if (!same_bits(point.values[j], base_.values[j])) moved[j] = true;
+  }
+}
+
 Differences::Difference Differences::difference(const Displacement& move, double step, Moved& moved) const {
   const double up = move(step);
   const Point plus = problem_.evaluate();
   const double down = move(-step);
   const Point minus = problem_.evaluate();
   Difference result;
-  for (size_t j = 0; j < moved.size(); ++j) {
-    if (same_bits(plus.values[j], minus.values[j]) && same_bits(plus.values[j], base_.values[j])) continue;
-    moved[j] = true;
-  }
+  mark_changes(plus, moved);
+  mark_changes(minus, moved);
   for (const Point* const point : {&plus, &minus}) {
     if (const Branch* const branch = changed_branch(*point)) {
       result.reason = Reason::kink;
@@ -181,6 +185,9 @@ Estimate Differences::estimate(const Displacement& move, double scale, double an
   const double first = options_.eps * scale, most = std::max(options_.eps, 64 * first);
   Estimate best;
   Moved moved(base_.values.size());
+  // A change that is lost in the rounding of a large output at every step shows from far away.
+  move(0x1p20 * scale);
+  mark_changes(problem_.evaluate(), moved);
   const auto try_from = [&](double start) {
     const Estimate now = extrapolate(move, start, analytic, moved);
     const bool better = best.reason != Reason::none || (now.reason == Reason::none && now.error_bar < best.error_bar);

@@ -68,6 +68,7 @@ class Differences {
   };
   // Which outputs a displacement has changed so far, however short the last step was: all of these bring rounding.
   using Moved = std::vector<bool>;
+  void mark_changes(const Point& point, Moved& moved) const;
   Difference difference(const Displacement& move, double step, Moved& moved) const;
   Estimate extrapolate(const Displacement& move, double start, double analytic, Moved& moved) const;
   const Branch* changed_branch(const Point& point) const;

@@ -108,7 +108,8 @@ GradcheckResult gradcheck(const TensorFunction& function, const TensorList& inpu
   }
   run(problem, options, result);
   if (result.deterministic) {
-    result.identities.push_back(adjoint_identity(function, inputs, problem.cotangents, problem.gradient(), options));
+    result.identities.push_back(
+        adjoint_identity(function, inputs, problem.cotangents, problem.gradient(), problem.epsilon, options.seed));
   }
   return result;
 }
@@ -142,7 +143,8 @@ GradcheckResult gradgradcheck(const TensorFunction& function, const TensorList& 
   GradcheckOptions own = options;
   own.allow_unused = true;  // gradients of linear functions don't depend on their inputs
   run(problem, own, result);
-  if (result.deterministic) result.identities.push_back(hessian_symmetry(function, inputs, seeds, options));
+  if (result.deterministic)
+    result.identities.push_back(hessian_symmetry(function, inputs, seeds, problem.epsilon, options.seed));
   return result;
 }
 
