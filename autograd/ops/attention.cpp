@@ -159,7 +159,7 @@ AttentionResult attention_with_weights(const Tensor& q, const Tensor& k, const T
   if (masked) scores = where(allowed, scores, scalar(-INFINITY, q.dtype()));
   // The largest score is taken out as a constant. Rows without any score have none to take out, and a sum of 0.
   const Tensor active = keys == 0 ? zeros({1, 1, queries, 1}, q.dtype()) : max(allowed, -1, true);
-  const Tensor peak = keys == 0 ? zero : where(active, constant(max(scores, -1, true)), zero);
+  const Tensor peak = keys == 0 ? zero : where(active, max(constant(scores), -1, true), zero);
   const Tensor exponentials = where(allowed, exp(scores - peak), zero);
   Tensor weights = exponentials / where(active, sum(exponentials, {-1}, true), one);
   if (replace) weights = replace(weights);

@@ -63,7 +63,7 @@ Tensor cross_entropy(const Tensor& logits, const Tokens& targets, const CrossEnt
   };
   auto reference = [=](const TensorList& in) -> TensorList {
     const Tensor x = reshape(in[0], {rows, classes});
-    const Tensor z = x - constant(max(x, -1, true));
+    const Tensor z = x - max(constant(x), -1, true);
     const Tensor log_probabilities = z - log(sum(exp(z), {-1}, true));
     const Tensor target = target_distribution(targets, classes, options, x.dtype());
     // Where the target is 0 the logarithm must not count: 0 times minus infinity is NaN.

@@ -8,7 +8,7 @@ namespace transformlet {
 namespace {
 
 // The largest of each row is taken out as a constant: it changes no value and no derivative, and nothing overflows.
-Tensor shifted(const Tensor& x) { return x - constant(max(x, -1, true)); }
+Tensor shifted(const Tensor& x) { return x - max(constant(x), -1, true); }
 
 void require_columns(const char* op, const Tensor& x) {
   require(x.rank() >= 1 && x.columns() > 0, "{}: {} has no last axis with elements", op, x);

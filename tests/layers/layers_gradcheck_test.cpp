@@ -205,6 +205,10 @@ TEST_P(LayerGradcheck, Second) {
   EXPECT_TRUE(result.ok()) << result;
 }
 
+TEST_P(LayerGradcheck, TheGraphIsComplete) {
+  for (const Finding& finding : audit(function(), leaves_)) ADD_FAILURE() << finding.text;
+}
+
 INSTANTIATE_TEST_SUITE_P(Layers, LayerGradcheck, testing::ValuesIn(settings()),
                          [](const auto& info) { return info.param.name; });
 
