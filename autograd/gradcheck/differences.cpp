@@ -179,6 +179,25 @@ bool Differences::is_resolved(const Estimate& estimate, double analytic) const {
   return estimate.reason == Reason::none && options_.error_bars * estimate.error_bar <= options_.resolution * size;
 }
 
+bool Differences::agrees(const Estimate& estimate, double analytic) const {
+  const double allowed = options_.rtol * std::abs(analytic) + options_.error_bars * estimate.error_bar;
+  return std::isfinite(analytic) && std::abs(estimate.value - analytic) <= allowed;
+}
+
+// Steps that pass over all that happens near the inputs may seem to converge, to something else. So a disagreement
+// counts only if shorter steps confirm it, down to where rounding rules; where they contradict, they are right.
+void Differences::confirm(const Displacement& move, double first, double analytic, Moved& moved, Estimate& best) const {
+  Estimate last = best;
+  for (double start = first / 64; start > 0x1p10 * problem_.epsilon * first; start /= 64) {
+    const bool settled = agrees(best, analytic) && is_resolved(best, analytic);
+    if (last.reason != Reason::none || last.unaffected || last.rounding_rules || settled) return;
+    last = extrapolate(move, start, analytic, moved);
+    if (last.reason != Reason::none || last.unaffected) return;
+    const double apart = std::abs(last.value - best.value), bars = last.error_bar + best.error_bar;
+    if (last.error_bar < best.error_bar || apart > options_.error_bars * bars) best = last;
+  }
+}
+
 Estimate Differences::estimate(const Displacement& move, double scale, double analytic, double own_scale) const {
   if (!std::isfinite(scale)) return {.reason = Reason::non_finite, .kink = {}};
   const Restoring at_end(move);
@@ -196,13 +215,11 @@ Estimate Differences::estimate(const Displacement& move, double scale, double an
     return is_resolved(best, analytic) || !now.rounding_rules || (now.unaffected && analytic == 0);
   };
   double factor = 8;
-  for (double start = first; start <= most && !try_from(start); start *= factor, factor *= factor) {
-  }
+  for (double start = first; !try_from(start) && start < most; factor *= factor) start = std::min(start * factor, most);
   if (own_scale > 0 && own_scale < scale / 8 && !is_resolved(best, analytic)) try_from(options_.eps * own_scale);
+  confirm(move, first, analytic, moved, best);
   // Infinities that stay what they are hide what goes on behind them: what seems wrong may belong to them.
-  const double allowed = options_.rtol * std::abs(analytic) + options_.error_bars * best.error_bar;
-  const bool agrees = std::isfinite(analytic) && std::abs(best.value - analytic) <= allowed;
-  if (best.reason == Reason::none && !base_.finite() && !agrees) best.reason = Reason::non_finite;
+  if (best.reason == Reason::none && !base_.finite() && !agrees(best, analytic)) best.reason = Reason::non_finite;
   return best;
 }
 

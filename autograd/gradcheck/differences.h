@@ -73,6 +73,8 @@ class Differences {
   Estimate extrapolate(const Displacement& move, double start, double analytic, Moved& moved) const;
   const Branch* changed_branch(const Point& point) const;
   bool is_resolved(const Estimate& estimate, double analytic) const;
+  bool agrees(const Estimate& estimate, double analytic) const;
+  void confirm(const Displacement& move, double first, double analytic, Moved& moved, Estimate& best) const;
   void measure_noise();
 
   const Problem& problem_;

@@ -70,14 +70,28 @@ void Differences::measure_noise() {
     beyond = table ? table_at(problem_, direction.move, -step) : std::nullopt;
   }
   const auto least = [&](size_t j) { return 0.5 * epsilon * std::abs(base_.values[j]); };
+  const auto is_large = [&](double variance, size_t j) { return variance > 1e6 * least(j) * least(j); };
   std::vector<size_t> flat;
-  bool too_even = false;
+  bool too_even = false, curved = false;
   for (size_t j = 0; table && j < count; ++j) {
     measured[j] = std::max(rounding_in(*table, j), beyond ? rounding_in(*beyond, j) : 0.0);
     if (is_flat(*table, j)) {
       flat.push_back(j);
     } else {
       too_even |= measured[j] < least(j) * least(j);
+      curved |= is_large(measured[j], j);
+    }
+  }
+  // Rounding is the same at every step. What becomes less with the step is the function, curved on a shorter scale.
+  for (double step = found / 8; curved && step > 64 * epsilon; step /= 8) {
+    table = table_at(problem_, direction.move, step, base_.branches);
+    curved = false;
+    for (size_t j = 0; table && j < count; ++j) {
+      const double shorter = rounding_in(*table, j);
+      if (is_large(measured[j], j) && shorter < measured[j] / 16 && !is_flat(*table, j)) {
+        measured[j] = shorter;
+        curved = true;
+      }
     }
   }
   // A step that is by chance a multiple of the rounding hides it; two won't.
