@@ -215,7 +215,10 @@ Estimate Differences::estimate(const Displacement& move, double scale, double an
     return is_resolved(best, analytic) || !now.rounding_rules || (now.unaffected && analytic == 0);
   };
   double factor = 8;
-  for (double start = first; !try_from(start) && start < most; factor *= factor) start = std::min(start * factor, most);
+  for (double start = first; start <= most && !try_from(start); factor *= factor) {
+    // Not past the size of what is smooth on a scale of 1, however small the inputs.
+    start = start < options_.eps && start * factor > most ? options_.eps : start * factor;
+  }
   if (own_scale > 0 && own_scale < scale / 8 && !is_resolved(best, analytic)) try_from(options_.eps * own_scale);
   confirm(move, first, analytic, moved, best);
   // Infinities that stay what they are hide what goes on behind them: what seems wrong may belong to them.

@@ -125,7 +125,8 @@ TEST(GradcheckHardCases, HeadsOfSizeOne) {
 
 // Rows that are constant but for a millionth, or a billionth. With the usual epsilon the norm is smooth on a scale of
 // sqrt(epsilon), a thousandth of the numbers themselves. Without it the scale is the deviation; rounding of the inputs
-// is then 1e-10, or 1e-7, of what the norm shows, and the bars are as wide.
+// is then 1e-10, or 1e-7, of what the norm shows. From billionths the gain gets a gradient of few digits, which can't
+// be resolved to a millionth; a factor of two can.
 TEST(GradcheckHardCases, NearlyConstantRowsInANorm) {
   for (const double deviation : {1e-3, 1e-6, 1e-9}) {
     for (const double epsilon : {1e-5, 1e-12, 0.0}) {
@@ -136,11 +137,9 @@ TEST(GradcheckHardCases, NearlyConstantRowsInANorm) {
       SCOPED_TRACE(fmt::format("deviation {}, epsilon {}", deviation, epsilon));
       for (const bool fast : {false, true}) {
         const GradcheckResult right = gradcheck(function, in, {.fast_mode = fast});
-        EXPECT_NE(right.verdict(), Verdict::fail) << right;
-        EXPECT_EQ(right.rows[2].verdict, Verdict::pass) << right;
-        if (deviation > 1e-8) {
-          EXPECT_EQ(right.rows[0].verdict, Verdict::pass) << right;
-        }
+        EXPECT_EQ(right.verdict(), deviation < 1e-8 ? Verdict::unchecked : Verdict::pass) << right;
+        const bool lost = deviation < 1e-8 && epsilon == 0;
+        EXPECT_EQ(right.rows[0].verdict, lost ? Verdict::unchecked : Verdict::pass) << right;
         const GradcheckResult wrong = gradcheck(with_bug(function, "layer_norm"), in, {.fast_mode = fast});
         EXPECT_EQ(wrong.verdict(), Verdict::fail) << wrong;
         EXPECT_NE(wrong.rows[0].verdict, Verdict::pass) << wrong;
@@ -162,15 +161,14 @@ TEST(GradcheckHardCases, FortyEightBlocks) {
                                                              .norm_position = NormPosition::pre,
                                                              .activation = Activation::gelu,
                                                              .final_norm = true});
-  TensorList in = {random_leaf("x", {2, 4, 16})};
+  TensorList in = {random_leaf("x", {1, 3, 8})};
   for (const Tensor& parameter : parameters.tensors()) in.push_back(parameter);
   const TensorFunction function =
       of([&](const TensorList& in) { return model(in[0], Mask::causal(), Pass::evaluation()); });
   const GradcheckResult right = gradcheck(function, in, {.fast_mode = true});
   EXPECT_TRUE(right.ok()) << right;
   // In block 40: its own attention, and all that comes before it, is off; the blocks after it are right.
-  const GradcheckResult wrong =
-      gradcheck(with_bug(function, "packed_attention", twice, 7), in, {.fast_mode = true, .directions = 1});
+  const GradcheckResult wrong = gradcheck(with_bug(function, "packed_attention", twice, 7), in, {.fast_mode = true});
   EXPECT_EQ(wrong.verdict(), Verdict::fail);
   for (const GradcheckRow& row : wrong.rows) {
     if (row.name.starts_with("blocks.40.attention.qkv")) {
