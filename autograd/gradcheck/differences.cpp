@@ -26,7 +26,7 @@ std::vector<double> scales_of(const TensorList& inputs) {
 }
 
 Direction random_direction(const TensorList& inputs, const std::vector<bool>& moved, const std::vector<double>& scales,
-                           RandomKey key) {
+                           RandomKey key, double most) {
   Direction direction;
   std::vector<std::vector<double>> values(inputs.size());
   direction.v.resize(inputs.size());
@@ -34,8 +34,9 @@ Direction random_direction(const TensorList& inputs, const std::vector<bool>& mo
     if (!moved[i]) continue;
     RandomStream stream(key / static_cast<int64_t>(i));
     for (int64_t j = 0; j < inputs[i].size(); ++j) {
-      direction.v[i].push_back(scales[i] * stream.normal());
-      values[i].push_back(value_at(inputs[i], j));
+      const double value = value_at(inputs[i], j), own = most * std::abs(value);
+      direction.v[i].push_back((own > 0 && own < scales[i] ? own : scales[i]) * stream.normal());
+      values[i].push_back(value);
     }
   }
   direction.move = [inputs, v = direction.v, values = std::move(values)](double t) {
@@ -96,7 +97,10 @@ Differences::Difference Differences::difference(const Displacement& move, double
   result.unaffected = true;
   for (size_t j = 0; j < plus.values.size(); ++j) {
     if (!moved[j]) continue;
-    noise += noise_[j] * noise_[j];
+    // Where the function is much larger, so is its rounding.
+    const double farther = 0.5 * problem_.epsilon * std::max(std::abs(plus.values[j]), std::abs(minus.values[j]));
+    const double own = std::max(noise_[j], farther * std::abs(cotangent_[j]));
+    noise += own * own;
     if (same_bits(plus.values[j], minus.values[j]) && same_bits(plus.values[j], base_.values[j])) continue;
     result.unaffected = false;
     if (!std::isfinite(base_.values[j])) result.reason = Reason::non_finite;
@@ -157,7 +161,7 @@ Estimate Differences::extrapolate(const Displacement& move, double start, double
                 .reason = Reason::none,
                 .kink = {},
                 .unaffected = false,
-                .rounding_rules = noise > 0.5 * bar,
+                .rounding_rules = noise > 0.1 * bar,  // what it leaves open is rounding too
                 .step = step};
         any = true;
       }
@@ -185,17 +189,25 @@ bool Differences::agrees(const Estimate& estimate, double analytic) const {
 }
 
 // Steps that pass over all that happens near the inputs may seem to converge, to something else. So a disagreement
-// counts only if shorter steps confirm it, down to where rounding rules; where they contradict, they are right.
-void Differences::confirm(const Displacement& move, double first, double analytic, Moved& moved, Estimate& best) const {
+// counts only if shorter steps confirm it, down to where rounding rules; where they contradict, they are right. The
+// last ones are in proportion to the entry itself.
+void Differences::confirm(const Displacement& move, double first, double own_first, double analytic, Moved& moved,
+                          Estimate& best) const {
+  const auto settled = [&] { return agrees(best, analytic) && is_resolved(best, analytic); };
+  const auto try_from = [&](double start) {
+    Estimate now = extrapolate(move, start, analytic, moved);
+    if (now.reason != Reason::none || now.unaffected) return now;
+    const double apart = std::abs(now.value - best.value), bars = now.error_bar + best.error_bar;
+    const bool contradicts = apart > options_.error_bars * bars;
+    if (best.reason != Reason::none || now.error_bar < best.error_bar || contradicts) best = now;
+    return now;
+  };
   Estimate last = best;
-  for (double start = first / 64; start > 0x1p10 * problem_.epsilon * first; start /= 64) {
-    const bool settled = agrees(best, analytic) && is_resolved(best, analytic);
-    if (last.reason != Reason::none || last.unaffected || last.rounding_rules || settled) return;
-    last = extrapolate(move, start, analytic, moved);
-    if (last.reason != Reason::none || last.unaffected) return;
-    const double apart = std::abs(last.value - best.value), bars = last.error_bar + best.error_bar;
-    if (last.error_bar < best.error_bar || apart > options_.error_bars * bars) best = last;
+  for (double start = first / 64; start > 0x1p10 * problem_.epsilon * first && !settled(); start /= 64) {
+    if (last.reason != Reason::none || last.unaffected || last.rounding_rules) break;
+    last = try_from(start);
   }
+  if (own_first > 0 && own_first < first / 8 && !settled()) try_from(own_first);
 }
 
 Estimate Differences::estimate(const Displacement& move, double scale, double analytic, double own_scale) const {
@@ -219,8 +231,7 @@ Estimate Differences::estimate(const Displacement& move, double scale, double an
     // Not past the size of what is smooth on a scale of 1, however small the inputs.
     start = start < options_.eps && start * factor > most ? options_.eps : start * factor;
   }
-  if (own_scale > 0 && own_scale < scale / 8 && !is_resolved(best, analytic)) try_from(options_.eps * own_scale);
-  confirm(move, first, analytic, moved, best);
+  confirm(move, first, options_.eps * own_scale, analytic, moved, best);
   // Infinities that stay what they are hide what goes on behind them: what seems wrong may belong to them.
   if (best.reason == Reason::none && !base_.finite() && !agrees(best, analytic)) best.reason = Reason::non_finite;
   return best;

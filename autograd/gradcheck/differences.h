@@ -26,13 +26,14 @@ class Restoring {
 
 Displacement along_entry(const Tensor& x, int64_t at);
 
-// A direction v through some of the inputs: normal, times each tensor's scale.
+// A direction v through some of the inputs: normal, times each tensor's scale. `most`: no entry that is not 0 is
+// displaced by more than so many times its own size.
 struct Direction {
   std::vector<std::vector<double>> v;  // for each input; empty: it stays where it is
   Displacement move;
 };
 Direction random_direction(const TensorList& inputs, const std::vector<bool>& moved, const std::vector<double>& scales,
-                           RandomKey key);
+                           RandomKey key, double most = INFINITY);
 // The unit of a tensor's displacements: its root mean square, or 1 where that says nothing (zeros).
 std::vector<double> scales_of(const TensorList& inputs);
 
@@ -74,7 +75,8 @@ class Differences {
   const Branch* changed_branch(const Point& point) const;
   bool is_resolved(const Estimate& estimate, double analytic) const;
   bool agrees(const Estimate& estimate, double analytic) const;
-  void confirm(const Displacement& move, double first, double analytic, Moved& moved, Estimate& best) const;
+  void confirm(const Displacement& move, double first, double own_first, double analytic, Moved& moved,
+               Estimate& best) const;
   void measure_noise();
 
   const Problem& problem_;

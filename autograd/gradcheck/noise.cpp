@@ -43,8 +43,11 @@ double rounding_in(const Table& table, size_t output) {
   return gamma * sum / static_cast<double>(column.size());
 }
 
+// Steps between most points are needed to see how high they are.
 bool is_flat(const Table& table, size_t output) {
-  return std::all_of(table.begin(), table.end(), [&](const auto& row) { return row[output] == table[0][output]; });
+  int changes = 0;
+  for (size_t i = 1; i < table.size(); ++i) changes += table[i][output] != table[i - 1][output];
+  return 2 * changes < points;
 }
 
 }  // namespace
@@ -52,7 +55,7 @@ bool is_flat(const Table& table, size_t output) {
 void Differences::measure_noise() {
   const double epsilon = problem_.epsilon;
   const Direction direction = random_direction(problem_.inputs, std::vector<bool>(problem_.inputs.size(), true),
-                                               scales_of(problem_.inputs), RandomKey(options_.seed) / "noise");
+                                               scales_of(problem_.inputs), RandomKey(options_.seed) / "noise", 1e3);
   const Restoring at_end(direction.move);
   const size_t count = base_.values.size();
   std::vector<double> measured(count, 0.0);
@@ -85,16 +88,17 @@ void Differences::measure_noise() {
   // Rounding is the same at every step. What becomes less with the step is the function, curved on a shorter scale.
   for (double step = found / 8; curved && step > 64 * epsilon; step /= 8) {
     table = table_at(problem_, direction.move, step, base_.branches);
+    beyond = table_at(problem_, direction.move, step / std::numbers::e, base_.branches);
     curved = false;
-    for (size_t j = 0; table && j < count; ++j) {
-      const double shorter = rounding_in(*table, j);
+    for (size_t j = 0; table && beyond && j < count; ++j) {
+      const double shorter = std::max(rounding_in(*table, j), rounding_in(*beyond, j));
       if (is_large(measured[j], j) && shorter < measured[j] / 16 && !is_flat(*table, j)) {
         measured[j] = shorter;
         curved = true;
       }
     }
   }
-  // A step that is by chance a multiple of the rounding hides it; two won't.
+  // A step that is by chance a multiple of the rounding hides it; two, as here and above, won't.
   if (too_even && (table = table_at(problem_, direction.move, found / std::numbers::e, base_.branches))) {
     for (size_t j = 0; j < count; ++j) measured[j] = std::max(measured[j], rounding_in(*table, j));
   }
@@ -106,7 +110,7 @@ void Differences::measure_noise() {
     table = table_at(problem_, direction.move, step, base_.branches);
     if (!table) break;
     std::erase_if(flat, [&](size_t j) {
-      measured[j] = rounding_in(*table, j);
+      measured[j] = std::max(measured[j], rounding_in(*table, j));
       return !is_flat(*table, j);
     });
   }

@@ -156,8 +156,8 @@ TEST(GradcheckHardCases, FortyEightBlocks) {
   Parameters parameters;
   const Encoder model(Scope(parameters, 1, DType::float64), {.num_layers = 48,
                                                              .num_heads = 2,
-                                                             .d_model = 16,
-                                                             .d_ff = 32,
+                                                             .d_model = 8,
+                                                             .d_ff = 8,
                                                              .norm_position = NormPosition::pre,
                                                              .activation = Activation::gelu,
                                                              .final_norm = true});
