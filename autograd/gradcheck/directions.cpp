@@ -150,7 +150,7 @@ class Directions {
 int64_t entries_to_look_at(const TensorList& inputs) {
   int64_t size = 1;
   for (const Tensor& x : inputs) size += x.size();
-  return std::clamp<int64_t>((int64_t{1} << 25) / size, 256, 4096);
+  return std::clamp<int64_t>((int64_t{1} << 23) / size, 256, 4096);
 }
 
 // The entries of a tensor, as far as so many suffice, and of a wrong one that where halving leads.
@@ -159,7 +159,7 @@ GradcheckRow look_closer(const Check& check, const Directions& directions, size_
   if (x.size() <= most) return check_entries(check, input);
   std::vector<int64_t> entries =
       shuffled(RandomKey(check.options.seed) / "closer" / name_of_input(check.problem.inputs, input), x.size());
-  entries.resize(static_cast<size_t>(std::min<int64_t>(most, 256)));
+  entries.resize(static_cast<size_t>(std::min<int64_t>(most, 64)));
   if (wrong) entries.push_back(directions.narrow_down(input));
   std::sort(entries.begin(), entries.end());
   entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
