@@ -142,8 +142,8 @@ GradcheckResult gradgradcheck(const TensorFunction& function, const TensorList& 
                               const GradcheckOptions& options = {});
 
 // What the graph of a function says without any difference: inputs that no path joins to an output, gradients that are
-// exactly zero (all of them, or over half of the rows in one piece), outputs of ops that nothing uses, and what detach()
-// or NoRecording cut off.
+// exactly zero (all of them, or over half of the rows in one piece), outputs of ops that nothing uses, and what
+// detach() or NoRecording cut off.
 std::vector<Finding> audit(const TensorFunction& function, const TensorList& inputs);
 
 }  // namespace transformlet

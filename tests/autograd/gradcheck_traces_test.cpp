@@ -108,6 +108,8 @@ TEST(GradcheckTraces, ThreadsModesAndGraphsStayAsTheyWere) {
   const TensorFunction function = [](const TensorList& in) -> TensorList { return {function_of(in)}; };
   const int threads = kernels::threads();
   const int64_t nodes = live_nodes();
+  gradcheck(function, in);
+  EXPECT_EQ(kernels::threads(), threads);
   all_checks(function, in);
   EXPECT_EQ(kernels::threads(), threads);
   EXPECT_EQ(live_nodes(), nodes);

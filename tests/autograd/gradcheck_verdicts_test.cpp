@@ -63,6 +63,14 @@ INSTANTIATE_TEST_SUITE_P(
                     Singular{"nan_as_input", std::nan(""), [](const Tensor& x) { return square(x); }}),
     [](const auto& info) { return info.param.name; });
 
+// 1 / x^2 is the same on both sides of 0: a gradient of 0 would agree with the differences.
+TEST(GradcheckVerdicts, AnInfinityBetweenEqualNeighboursIsNoZeroGradient) {
+  const Bug zero = [](TensorList gradients) -> TensorList { return {zeros(gradients[0].shape(), DType::float64)}; };
+  const auto function = with_bug(of([](const Tensor& x) { return power(x, -2); }), "power", zero);
+  const GradcheckResult result = gradcheck(function, {leaf_of({0.0})});
+  EXPECT_EQ(result.rows[0].non_finite, 1) << result;
+}
+
 TEST(GradcheckVerdicts, ANanWhereTheFunctionIsFiniteFails) {
   // |x| as a square root: 0 times infinity in its derivative. The function is finite all around.
   for (const bool fast : {false, true}) {
