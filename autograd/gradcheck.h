@@ -77,6 +77,7 @@ struct GradcheckRow {
   Reason reason = Reason::none;  // of a row that is unchecked: the commonest
   int64_t entries_checked = 0;   // differences were taken for so many entries; 0: by directions alone
   int64_t passed = 0, failed = 0, tiny = 0, noisy = 0, kinks = 0, non_finite = 0;
+  std::string kink;  // the op of the first entry at a kink
   double worst_relative_error = 0, mean_relative_error = 0;
   double cosine = 1;      // between the two gradients, over the same entries
   EntryCheck worst;       // the failed entry that is most off; if none failed, the worst of the others
@@ -141,7 +142,8 @@ GradcheckResult gradgradcheck(const TensorFunction& function, const TensorList& 
                               const GradcheckOptions& options = {});
 
 // What the graph of a function says without any difference: inputs that no path joins to an output, gradients that are
-// exactly zero, outputs of ops that nothing uses, and what detach() cut off.
+// exactly zero (all of them, or over half of the rows in one piece), outputs of ops that nothing uses, and what
+// detach() or NoRecording cut off.
 std::vector<Finding> audit(const TensorFunction& function, const TensorList& inputs);
 
 }  // namespace transformlet

@@ -77,13 +77,24 @@ Tensor output_tensor(const NodePointer& node, int output) {
       Tensor::Body{meta.shape, meta.shape.size(), meta.dtype, meta.kept, node, output, meta.name}));
 }
 
+namespace {
+
+// The outputs, as constants: an observer of the graph may want to know what they were made from all the same.
+TensorList stay_out(Recording& recording) {
+  if (current_observer != nullptr) [[unlikely]]
+    current_observer->computed(recording.inputs, recording.outputs);
+  return std::move(recording.outputs);
+}
+
+}  // namespace
+
 TensorList record_all(Recording recording) {
-  if (!recording_on) return std::move(recording.outputs);
+  if (!recording_on) return stay_out(recording);
   if (current_profile != nullptr) [[unlikely]]
     current_profile->forward(recording);
   const bool tracked =
       std::any_of(recording.inputs.begin(), recording.inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
-  if (!tracked) return std::move(recording.outputs);
+  if (!tracked) return stay_out(recording);
 
   NodePointer node = make_node();
   node->op = recording.op;

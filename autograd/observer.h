@@ -17,6 +17,8 @@ class Observer {
 
   // An op joined the graph.
   virtual void recorded(const NodePointer& /*node*/, const TensorList& /*inputs*/) {}
+  // An op stayed out of the graph: its inputs are constants, or nothing is recorded.
+  virtual void computed(const TensorList& /*inputs*/, const TensorList& /*outputs*/) {}
   // detach() cut a tensor off from the graph that leads to it.
   virtual void detached(const Tensor& /*from*/, const Tensor& /*constant*/) {}
   // An op that is smooth only in pieces says which one it took: see report_branch().

@@ -113,7 +113,7 @@ void GradcheckTable::add(const CheckedThing& thing) {
 void GradcheckTable::print_row(const GradcheckRow& row) const {
   std::cout << fmt::format("  {}  {} {}", coloured(row.verdict, 9), row.name, row.shape);
   if (row.verdict == Verdict::unchecked) {
-    std::cout << fmt::format(": {}{}{}\n", name_of(row.reason), row.worst.kink.empty() ? "" : " of ", row.worst.kink);
+    std::cout << fmt::format(": {}{}{}\n", name_of(row.reason), row.kink.empty() ? "" : " of ", row.kink);
     return;
   }
   if (row.failed > 0) std::cout << fmt::format(": {} of {} entries wrong", row.failed, row.entries_checked);

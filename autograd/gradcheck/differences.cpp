@@ -9,24 +9,12 @@ namespace {
 
 bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
-// The inputs are as they were at the end of the scope, whatever the function throws.
-class Restoring {
- public:
-  explicit Restoring(const Displacement& move) : move_(move) {}
-  ~Restoring() { move_(0); }
-  Restoring(const Restoring&) = delete;
-  Restoring& operator=(const Restoring&) = delete;
-
- private:
-  const Displacement& move_;
-};
-
 }  // namespace
 
 Displacement along_entry(const Tensor& x, int64_t at) {
   const double value = value_at(x, at);
   return [x, at, value](double t) {
-    set_value(x, at, value + t);
+    set_value(x, at, t == 0 ? value : value + t);  // -0.0 + 0 is +0.0
     return t == 0 ? 0.0 : value_at(x, at) - value;
   };
 }
@@ -38,7 +26,7 @@ std::vector<double> scales_of(const TensorList& inputs) {
 }
 
 Direction random_direction(const TensorList& inputs, const std::vector<bool>& moved, const std::vector<double>& scales,
-                           RandomKey key) {
+                           RandomKey key, double most) {
   Direction direction;
   std::vector<std::vector<double>> values(inputs.size());
   direction.v.resize(inputs.size());
@@ -46,8 +34,9 @@ Direction random_direction(const TensorList& inputs, const std::vector<bool>& mo
     if (!moved[i]) continue;
     RandomStream stream(key / static_cast<int64_t>(i));
     for (int64_t j = 0; j < inputs[i].size(); ++j) {
-      direction.v[i].push_back(scales[i] * stream.normal());
-      values[i].push_back(value_at(inputs[i], j));
+      const double value = value_at(inputs[i], j), own = most * std::abs(value);
+      direction.v[i].push_back((own > 0 && own < scales[i] ? own : scales[i]) * stream.normal());
+      values[i].push_back(value);
     }
   }
   direction.move = [inputs, v = direction.v, values = std::move(values)](double t) {
@@ -80,67 +69,20 @@ const Branch* Differences::changed_branch(const Point& point) const {
   return point.branches.size() > count ? &point.branches[count] : &base_.branches[count];
 }
 
-// Each output at points so close together that the function is a straight line but for its rounding: of the fourth
-// differences nothing but that is left (More and Wild 2011). The steps are much longer than the rounding of the inputs.
-void Differences::measure_noise() {
-  constexpr int points = 12, order = 4;
-  constexpr double gamma = 1.0 / 70;  // (k!)^2 / (2k)! for k = 4
-  const double epsilon = problem_.epsilon();
-  const Direction direction = random_direction(problem_.inputs, std::vector<bool>(problem_.inputs.size(), true),
-                                               scales_of(problem_.inputs), RandomKey(options_.seed) / "noise");
-  const Restoring at_end(direction.move);
-  const size_t count = base_.values.size();
-  std::vector<double> measured(count, 0.0);
-  // A kink between the points would look like rounding: then they move closer together.
-  for (double step = std::sqrt(epsilon) / 16; step > 4 * epsilon; step /= 64) {
-    std::vector<std::vector<double>> table;
-    bool smooth = true;
-    std::vector<Branch> branches;
-    for (int i = 1; i <= points && smooth; ++i) {
-      direction.move(i * step);
-      Point point = problem_.evaluate();
-      if (i == 1) branches = point.branches;
-      smooth = point.branches == branches && point.values.size() == count;
-      table.push_back(std::move(point.values));
-    }
-    if (!smooth) continue;
-    for (int k = 0; k < order; ++k) {
-      for (size_t i = 0; i + 1 < table.size(); ++i) {
-        for (size_t j = 0; j < count; ++j) table[i][j] = table[i + 1][j] - table[i][j];
-      }
-      table.pop_back();
-    }
-    for (size_t j = 0; j < count; ++j) {
-      for (const std::vector<double>& row : table)
-        measured[j] += gamma * row[j] * row[j] / static_cast<double>(table.size());
-    }
-    break;
+void Differences::mark_changes(const Point& point, Moved& moved) const {
+  for (size_t j = 0; j < moved.changed.size(); ++j) {
+    if (!same_bits(point.values[j], base_.values[j])) moved.changed[j] = true;
   }
-  // Rounding that stays the same for a while, as what cancels in a saturated softmax, shows between two ways to compute
-  // the outputs, where there are two. What is more than that is no rounding.
-  direction.move(0);
-  const std::vector<double> again = values_of(problem_.differentiable());
-  double largest = 0, sum = 0;
-  for (const double value : base_.values) largest = std::isfinite(value) ? std::max(largest, std::abs(value)) : largest;
-  for (size_t j = 0; j < count; ++j) {
-    const double apart = std::abs(again[j] - base_.values[j]);
-    if (apart <= 1e-7 * largest) measured[j] = std::max(measured[j], apart * apart);
-    // At least what rounding the result itself costs.
-    const double least = 0.5 * epsilon * std::abs(base_.values[j]);
-    const double deviation = std::isfinite(measured[j]) ? std::max(std::sqrt(measured[j]), least) : least;
-    noise_.push_back(std::isfinite(deviation) ? deviation * std::abs(cotangent_[j]) : 0.0);
-    sum += noise_[j] * noise_[j];
-  }
-  whole_noise_ = std::sqrt(sum);
 }
 
-Differences::Difference Differences::difference(const Displacement& move, double step,
-                                                std::vector<double>& shares) const {
+Differences::Difference Differences::difference(const Displacement& move, double step, Moved& moved) const {
   const double up = move(step);
   const Point plus = problem_.evaluate();
   const double down = move(-step);
   const Point minus = problem_.evaluate();
   Difference result;
+  mark_changes(plus, moved);
+  mark_changes(minus, moved);
   for (const Point* const point : {&plus, &minus}) {
     if (const Branch* const branch = changed_branch(*point)) {
       result.reason = Reason::kink;
@@ -149,42 +91,46 @@ Differences::Difference Differences::difference(const Displacement& move, double
     }
   }
   const double width = up - down;
-  // Only outputs that changed bring rounding with them; one that changed over a longer step, and does not over this one,
-  // lost all that it had to say. Compensated, so that the sum has no rounding of its own.
+  // Compensated, so that the sum has no rounding of its own. An output that a longer step changes, and this one does
+  // not, has lost its change to rounding, and with it all that it had to say.
   double total = 0, compensation = 0, noise = 0, lost = 0;
-  shares.resize(plus.values.size(), 0.0);
   result.unaffected = true;
   for (size_t j = 0; j < plus.values.size(); ++j) {
+    if (!moved.changed[j]) continue;
+    // Where the function is much larger, so is its rounding.
+    const double farther = 0.5 * problem_.epsilon * std::max(std::abs(plus.values[j]), std::abs(minus.values[j]));
+    const double own = std::max(noise_[j], farther * std::abs(cotangent_[j]));
+    noise += own * own;
     if (same_bits(plus.values[j], minus.values[j]) && same_bits(plus.values[j], base_.values[j])) {
-      lost += shares[j];
+      lost += moved.share[j];
       continue;
     }
     result.unaffected = false;
-    shares[j] = std::abs((plus.values[j] - minus.values[j]) * cotangent_[j] / width);
+    const double share = std::abs((plus.values[j] - minus.values[j]) * cotangent_[j] / width);
+    moved.share[j] = std::isfinite(share) ? share : 0.0;
+    if (!std::isfinite(base_.values[j])) result.reason = Reason::non_finite;
     const double term = (plus.values[j] - minus.values[j]) * cotangent_[j] - compensation, next = total + term;
     compensation = (next - total) - term;
     total = next;
-    noise += noise_[j] * noise_[j];
   }
-  if (!std::isfinite(total) || width == 0) {
-    result.reason = width == 0 ? Reason::noise : Reason::non_finite;
-    return result;
-  }
+  if (!std::isfinite(total)) result.reason = Reason::non_finite;
+  if (width == 0) result.reason = Reason::noise;
+  if (result.reason != Reason::none) return result;
   result.value = total / width;
   // The difference of two values, each with its rounding.
   result.noise = std::sqrt(2.0) * (result.unaffected ? whole_noise_ : std::sqrt(noise)) / width + lost;
   return result;
 }
 
-Estimate Differences::extrapolate(const Displacement& move, double start, double analytic) const {
+Estimate Differences::extrapolate(const Displacement& move, double start, double analytic, Moved& moved) const {
   constexpr int most_levels = 16;
   constexpr double shrink = 1.7;  // not 2: values in whole quanta would halve exactly, and look as if they converged
   Estimate best;
-  std::vector<double> before, shares;  // `before`: the last row of the tableau
+  std::vector<double> before;  // the last row of the tableau
   double step = start;
   bool any = false;
   for (int level = 0; level < most_levels; ++level) {
-    const Difference now = difference(move, step, shares);
+    const Difference now = difference(move, step, moved);
     if (now.reason != Reason::none) {
       // Something lies within the step: begin again, much closer.
       if (!any) {
@@ -196,6 +142,9 @@ Estimate Differences::extrapolate(const Displacement& move, double start, double
       continue;
     }
     if (now.unaffected && (any || !before.empty())) break;
+    // A flat piece beside a kink shows itself at any step; what only the shortest ones find is rounding.
+    const bool swallowed = step <= 0x1p16 * problem_.epsilon * start;
+    if (now.unaffected && swallowed && best.reason != Reason::noise) break;
     if (now.unaffected) {
       best = {.value = 0,
               .error_bar = now.noise,
@@ -218,7 +167,7 @@ Estimate Differences::extrapolate(const Displacement& move, double start, double
                 .reason = Reason::none,
                 .kink = {},
                 .unaffected = false,
-                .rounding_rules = noise > 0.5 * bar,
+                .rounding_rules = noise > 0.1 * bar,  // what it leaves open is rounding too
                 .step = step};
         any = true;
       }
@@ -235,20 +184,66 @@ Estimate Differences::extrapolate(const Displacement& move, double start, double
   return best;
 }
 
-Estimate Differences::estimate(const Displacement& move, double scale, double analytic) const {
+bool Differences::is_resolved(const Estimate& estimate, double analytic) const {
+  const double size = std::max(std::abs(estimate.value), std::abs(analytic));
+  return estimate.reason == Reason::none && options_.error_bars * estimate.error_bar <= options_.resolution * size;
+}
+
+bool Differences::agrees(const Estimate& estimate, double analytic) const {
+  const double allowed = options_.rtol * std::abs(analytic) + options_.error_bars * estimate.error_bar;
+  return std::isfinite(analytic) && std::abs(estimate.value - analytic) <= allowed;
+}
+
+// Steps that pass over all that happens near the inputs may seem to converge, to something else. So a disagreement
+// counts only if shorter steps confirm it, down to where rounding rules; where they contradict, they are right. The
+// last ones are in proportion to the entry itself.
+void Differences::confirm(const Displacement& move, double first, double own_first, double analytic, Moved& moved,
+                          Estimate& best) const {
+  const auto settled = [&] { return agrees(best, analytic) && is_resolved(best, analytic); };
+  const auto try_from = [&](double start) {
+    Estimate now = extrapolate(move, start, analytic, moved);
+    if (now.reason != Reason::none || now.unaffected) return now;
+    const double apart = std::abs(now.value - best.value), bars = now.error_bar + best.error_bar;
+    const bool contradicts = apart > options_.error_bars * bars;
+    if (contradicts && agrees(best, analytic) && !is_resolved(now, analytic)) {
+      best.error_bar = apart;  // neither is known well enough to be right
+    } else if (best.reason != Reason::none || now.error_bar < best.error_bar || contradicts) {
+      best = now;
+    }
+    return now;
+  };
+  Estimate last = best;
+  for (double start = first / 64; start > 0x1p10 * problem_.epsilon * first && !settled(); start /= 64) {
+    if (last.reason != Reason::none || last.unaffected || last.rounding_rules) break;
+    last = try_from(start);
+  }
+  if (own_first > 0 && own_first < first / 8 && !settled()) try_from(own_first);
+}
+
+Estimate Differences::estimate(const Displacement& move, double scale, double analytic, double own_scale) const {
+  if (!std::isfinite(scale)) return {.reason = Reason::non_finite, .kink = {}};
   const Restoring at_end(move);
   const double first = options_.eps * scale, most = std::max(options_.eps, 64 * first);
   Estimate best;
-  double factor = 8;
-  for (double start = first; start <= most; start *= factor, factor *= factor) {
-    const Estimate now = extrapolate(move, start, analytic);
+  Moved moved{std::vector<bool>(base_.values.size()), std::vector<double>(base_.values.size())};
+  // A change that is lost in the rounding of a large output at every step shows from far away.
+  move(0x1p20 * scale);
+  mark_changes(problem_.evaluate(), moved);
+  const auto try_from = [&](double start) {
+    const Estimate now = extrapolate(move, start, analytic, moved);
     const bool better = best.reason != Reason::none || (now.reason == Reason::none && now.error_bar < best.error_bar);
     if (better) best = now;
-    // Enough is known, or a larger step would not help.
-    const double size = std::max(std::abs(best.value), std::abs(analytic));
-    const bool resolved = options_.error_bars * best.error_bar <= options_.resolution * size;
-    if (resolved || !now.rounding_rules || (now.unaffected && analytic == 0)) break;
+    // A larger step would not help.
+    return is_resolved(best, analytic) || !now.rounding_rules || (now.unaffected && analytic == 0);
+  };
+  double factor = 8;
+  for (double start = first; start <= most && !try_from(start); factor *= factor) {
+    // Not past the size of what is smooth on a scale of 1, however small the inputs.
+    start = start < options_.eps && start * factor > most ? options_.eps : start * factor;
   }
+  confirm(move, first, options_.eps * own_scale, analytic, moved, best);
+  // Infinities that stay what they are hide what goes on behind them: what seems wrong may belong to them.
+  if (best.reason == Reason::none && !base_.finite() && !agrees(best, analytic)) best.reason = Reason::non_finite;
   return best;
 }
 

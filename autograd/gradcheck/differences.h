@@ -12,15 +12,28 @@ namespace transformlet::checking {
 // Displaces the inputs to x + t v, and says which t rounding made of it. move(0) restores them to the bit.
 using Displacement = std::function<double(double t)>;
 
+// The inputs are as they were at the end of the scope, whatever the function throws.
+class Restoring {
+ public:
+  explicit Restoring(const Displacement& move) : move_(move) {}
+  ~Restoring() { move_(0); }
+  Restoring(const Restoring&) = delete;
+  Restoring& operator=(const Restoring&) = delete;
+
+ private:
+  const Displacement& move_;
+};
+
 Displacement along_entry(const Tensor& x, int64_t at);
 
-// A direction v through some of the inputs: normal, times each tensor's scale.
+// A direction v through some of the inputs: normal, times each tensor's scale. `most`: no entry that is not 0 is
+// displaced by more than so many times its own size.
 struct Direction {
   std::vector<std::vector<double>> v;  // for each input; empty: it stays where it is
   Displacement move;
 };
 Direction random_direction(const TensorList& inputs, const std::vector<bool>& moved, const std::vector<double>& scales,
-                           RandomKey key);
+                           RandomKey key, double most = INFINITY);
 // The unit of a tensor's displacements: its root mean square, or 1 where that says nothing (zeros).
 std::vector<double> scales_of(const TensorList& inputs);
 
@@ -41,8 +54,8 @@ class Differences {
   const Point& base() const { return base_; }
 
   // The derivative of sum <output, cotangent> along a displacement, whose natural length is `scale`. `analytic` only
-  // says when more work is idle.
-  Estimate estimate(const Displacement& move, double scale, double analytic) const;
+  // says when more work is idle. `own_scale`: of the entry itself, which may lie among much larger ones; 0: the same.
+  Estimate estimate(const Displacement& move, double scale, double analytic, double own_scale = 0) const;
 
   // What each output contributes to the derivative, by plain differences at a step: for diagnosis.
   std::vector<double> shares(const Displacement& move, double step) const;
@@ -54,10 +67,20 @@ class Differences {
     std::string kink;
     bool unaffected = false;
   };
-  // `shares`: what each output contributed at the last step at which it changed.
-  Difference difference(const Displacement& move, double step, std::vector<double>& shares) const;
-  Estimate extrapolate(const Displacement& move, double start, double analytic) const;
+  // Which outputs a displacement has changed so far, however short the last step was: all of these bring rounding.
+  // `share`: what each contributed to the derivative at the last step that changed it.
+  struct Moved {
+    std::vector<bool> changed;
+    std::vector<double> share;
+  };
+  void mark_changes(const Point& point, Moved& moved) const;
+  Difference difference(const Displacement& move, double step, Moved& moved) const;
+  Estimate extrapolate(const Displacement& move, double start, double analytic, Moved& moved) const;
   const Branch* changed_branch(const Point& point) const;
+  bool is_resolved(const Estimate& estimate, double analytic) const;
+  bool agrees(const Estimate& estimate, double analytic) const;
+  void confirm(const Displacement& move, double first, double own_first, double analytic, Moved& moved,
+               Estimate& best) const;
   void measure_noise();
 
   const Problem& problem_;

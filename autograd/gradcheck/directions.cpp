@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/gradcheck/diagnosis.h"
 #include "base/random.h"
 
 namespace transformlet::checking {
 namespace {
-
-// What a wrong tensor is looked at entry by entry for, at most; larger ones in a sample, and where halving leads.
-constexpr int64_t most_entries = 2048;
 
 struct Outcome {
   std::vector<DirectionCheck> checks;
@@ -26,9 +24,10 @@ class Directions {
  public:
   explicit Directions(const Check& check) : check_(check), scales_(scales_of(check.problem.inputs)) {}
 
-  Outcome run(const std::vector<bool>& moved, std::string_view purpose) const {
+  // `enough`: so many failures say all.
+  Outcome run(const std::vector<bool>& moved, std::string_view purpose, int enough) const {
     Outcome outcome;
-    for (int k = 0; k < check_.options.directions; ++k) {
+    for (int k = 0; k < check_.options.directions && enough > 0; ++k) {
       const RandomKey key = RandomKey(check_.options.seed) / "direction" / purpose / k;
       const Direction direction = random_direction(check_.problem.inputs, moved, scales_, key);
       outcome.squares.emplace_back();
@@ -53,7 +52,7 @@ class Directions {
       result.numeric = estimate.value;
       result.error_bar = estimate.error_bar;
       result.kink = estimate.kink;
-      const double own_rounding = 4 * check_.problem.epsilon() * size;
+      const double own_rounding = 4 * check_.problem.epsilon * size;
       const auto [verdict, reason] =
           judge(check_.options, sum, estimate, own_rounding, std::isfinite(size) ? size : 0, size);
       result.verdict = verdict;
@@ -61,6 +60,7 @@ class Directions {
       outcome.thresholds.push_back(check_.options.rtol * size +
                                    check_.options.error_bars * (estimate.error_bar + own_rounding));
       outcome.checks.push_back(result);
+      enough -= result.verdict == Verdict::fail;
     }
     return outcome;
   }
@@ -78,6 +78,7 @@ class Directions {
       const DirectionCheck& check = outcome.checks[k];
       if (check.verdict != Verdict::pass) {
         if (check.verdict == Verdict::unchecked) row.reason = check.reason;
+        if (check.reason == Reason::kink) row.kink = check.kink;
         continue;
       }
       const double share = std::sqrt(outcome.squares[k][input]);
@@ -144,18 +145,46 @@ class Directions {
   std::vector<double> scales_;
 };
 
-// The entries of a tensor that was found to be wrong, or that directions can't settle.
-GradcheckRow look_closer(const Check& check, const Directions& directions, size_t input, bool wrong) {
+// How many entries wrong tensors are looked at for, all together: a check of a large model stays one of seconds. An
+// evaluation costs about as much as there are parameters.
+int64_t entries_to_look_at(const TensorList& inputs) {
+  int64_t size = 1;
+  for (const Tensor& x : inputs) size += x.size();
+  return std::clamp<int64_t>((int64_t{1} << 23) / size, 256, 4096);
+}
+
+// The entries of a tensor, as far as so many suffice, and of a wrong one that where halving leads.
+GradcheckRow look_closer(const Check& check, const Directions& directions, size_t input, int64_t most, bool wrong) {
   const Tensor& x = check.input(input);
-  const int64_t most = wrong ? most_entries : 64;
   if (x.size() <= most) return check_entries(check, input);
   std::vector<int64_t> entries =
       shuffled(RandomKey(check.options.seed) / "closer" / name_of_input(check.problem.inputs, input), x.size());
-  entries.resize(wrong ? 256 : 64);
+  entries.resize(static_cast<size_t>(std::min<int64_t>(most, 64)));
   if (wrong) entries.push_back(directions.narrow_down(input));
   std::sort(entries.begin(), entries.end());
   entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
   return check_entries(check, input, entries);
+}
+
+// A tensor that its own directions found wrong. `most`: the entries that may be looked at.
+GradcheckRow explain(const Check& check, const Directions& directions, size_t input, const Outcome& own, int64_t most) {
+  GradcheckRow row = directions.row(input, own);
+  if (most > 0) row = look_closer(check, directions, input, most, true);
+  if (row.verdict == Verdict::fail) return row;
+  // Entries were not looked at, or the wrong ones were missed. Directions have a pattern of their own.
+  Comparison comparison{.shape = {static_cast<int64_t>(own.checks.size())}};
+  for (const DirectionCheck& direction : own.checks) {
+    if (direction.verdict == Verdict::fail) comparison.add(0, direction.analytic, direction.numeric, true);
+  }
+  row.verdict = Verdict::fail;
+  row.reason = Reason::none;
+  row.diagnosis = diagnose(comparison);
+  if (row.diagnosis.empty()) {
+    row.diagnosis = most > 0
+                        ? "directions through this tensor disagree, though the entries that were looked at are right"
+                        : "directions through this tensor disagree";
+  }
+  return row;
 }
 
 }  // namespace
@@ -163,27 +192,38 @@ GradcheckRow look_closer(const Check& check, const Directions& directions, size_
 void check_directions(const Check& check, GradcheckResult& result) {
   const Directions directions(check);
   const size_t count = check.problem.inputs.size();
-  const Outcome together = directions.run(std::vector<bool>(count, true), "all");
+  const Outcome together = directions.run(std::vector<bool>(count, true), "all", check.options.directions);
   result.directions = together.checks;
+  // Two that fail show whether they have a factor in common; of hundreds of tensors one each has to do.
+  const int enough = count > 64 ? 1 : 2;
+  std::vector<std::pair<size_t, Outcome>> wrong;
   for (size_t i = 0; i < count; ++i) {
     GradcheckRow row = directions.row(i, together);
     if (together.failed() || row.verdict != Verdict::pass) {
       std::vector<bool> alone(count, false);
       alone[i] = true;
-      const Outcome own = directions.run(alone, row.name);
+      // A tensor that is alone anyway has had its directions: others might miss what these have seen.
+      Outcome own = count == 1 ? together : directions.run(alone, row.name, enough);
       row = directions.row(i, own);
       if (own.failed()) {
-        row = look_closer(check, directions, i, true);
-        // Halving and samples may miss what the directions saw.
-        if (row.verdict != Verdict::fail) {
-          row.verdict = Verdict::fail;
-          row.diagnosis = "directions through this tensor disagree, though the entries that were looked at are right";
-        }
+        wrong.emplace_back(i, std::move(own));
       } else if (row.verdict != Verdict::pass) {
-        row = look_closer(check, directions, i, false);
+        row = look_closer(check, directions, i, 64, false);
       }
     }
     result.rows.push_back(std::move(row));
+  }
+  // The last ones lie closest to what is wrong: all that comes before them in the forward pass inherits their error.
+  int64_t left = entries_to_look_at(check.problem.inputs);
+  for (size_t k = wrong.size(); k-- > 0;) {
+    const auto& [input, own] = wrong[k];
+    result.rows[input] = explain(check, directions, input, own, left);
+    left = std::max<int64_t>(0, left - result.rows[input].entries_checked);
+  }
+  // Each tensor by itself may have been lucky. If the entries don't tell either, the failed direction stands.
+  if (!together.failed() || !wrong.empty()) return;
+  for (size_t i = 0; i < count; ++i) {
+    result.rows[i] = look_closer(check, directions, i, entries_to_look_at(check.problem.inputs), true);
   }
 }
 

@@ -18,6 +18,7 @@ void count(GradcheckRow& row, const EntryCheck& entry) {
   row.tiny += entry.reason == Reason::tiny;
   row.noisy += entry.reason == Reason::noise;
   row.kinks += entry.reason == Reason::kink;
+  if (row.kink.empty()) row.kink = entry.kink;
   row.non_finite += entry.reason == Reason::non_finite;
 }
 
@@ -51,7 +52,7 @@ double rounding_of(const Check& check, const Tensor& gradient) {
     const double value = std::abs(value_at(gradient, i));
     if (std::isfinite(value)) largest = std::max(largest, value);
   }
-  return 4 * check.problem.epsilon() * largest;
+  return 4 * check.problem.epsilon * largest;
 }
 
 Judgement judge(const GradcheckOptions& options, double analytic, const Estimate& estimate, double own_rounding,
@@ -89,9 +90,9 @@ GradcheckRow check_entries(const Check& check, size_t input, std::vector<int64_t
   for (const int64_t at : entries) {
     EntryCheck entry;
     entry.analytic = value_at(gradient, at);
-    const double size_of_x = std::max(std::abs(value_at(x, at)), unit);
+    const double own_size = std::abs(value_at(x, at)), size_of_x = std::max(own_size, unit);
     const Estimate estimate =
-        check.differences.estimate(along_entry(x, at), size_of_x == 0 ? 1.0 : size_of_x, entry.analytic);
+        check.differences.estimate(along_entry(x, at), size_of_x == 0 ? 1.0 : size_of_x, entry.analytic, own_size);
     entry.numeric = estimate.value;
     entry.error_bar = estimate.error_bar;
     const double size = std::max(std::abs(entry.analytic), std::abs(entry.numeric));

@@ -60,19 +60,17 @@ void all_unchecked(const Problem& problem, GradcheckResult& result) {
 
 // An input without a path to the outputs is an error, whatever the differences say.
 void fail_unused(const Problem& problem, GradcheckResult& result) {
-  if (problem.allow_unused) return;
-  for (const Finding& finding : result.findings) {
-    if (finding.kind != Finding::no_path) continue;
-    for (size_t i = 0; i < result.rows.size(); ++i) {
-      if (result.rows[i].name != finding.name) continue;
-      result.rows[i].verdict = Verdict::fail;
-      result.rows[i].diagnosis = "no path joins it to the output, so it never gets a gradient";
-    }
+  const std::vector<bool> joined = problem.joined();
+  for (size_t i = 0; i < joined.size(); ++i) {
+    if (joined[i]) continue;
+    result.rows[i].verdict = Verdict::fail;
+    result.rows[i].reason = Reason::none;
+    result.rows[i].diagnosis = "no path joins it to the output, so it never gets a gradient";
   }
 }
 
 void run(const Problem& problem, const GradcheckOptions& options, GradcheckResult& result) {
-  result.low_precision = problem.epsilon() > 1e-12;
+  result.low_precision = problem.epsilon > 1e-12;
   const TensorList gradient = problem.gradient();
   const Differences differences(problem, options);
   result.deterministic = is_deterministic(problem, differences.base(), gradient);
@@ -86,27 +84,31 @@ void run(const Problem& problem, const GradcheckOptions& options, GradcheckResul
   } else {
     for (size_t i = 0; i < problem.inputs.size(); ++i) result.rows.push_back(check_entries(check, i));
   }
-  fail_unused(problem, result);
+  if (!options.allow_unused) fail_unused(problem, result);
 }
 
 }  // namespace
 
 GradcheckResult gradcheck(const TensorFunction& function, const TensorList& inputs, const GradcheckOptions& options) {
   require_leaves("gradcheck", inputs);
+  const RecordingIs on(true);
   GradcheckResult result;
   result.findings = audit(function, inputs);
   Problem problem;
   problem.inputs = inputs;
-  problem.allow_unused = options.allow_unused;
   problem.differentiable = [&] { return function(inputs); };
   problem.value = [&]() -> Evaluated {
     const TensorList outputs = function(inputs);
     return {outputs, outputs};
   };
-  problem.cotangents = random_cotangents(problem.value().outputs, options.seed);
+  {
+    const TensorList outputs = problem.value().outputs;
+    problem.cotangents = random_cotangents(outputs, options.seed);
+    problem.epsilon = epsilon_of(outputs, inputs);
+  }
   run(problem, options, result);
   if (result.deterministic) {
-    result.identities.push_back(adjoint_identity(function, inputs, problem.cotangents, problem.gradient(), options));
+    result.identities.push_back(adjoint_identity(function, inputs, problem.cotangents, problem.epsilon, options.seed));
   }
   return result;
 }
@@ -114,20 +116,19 @@ GradcheckResult gradcheck(const TensorFunction& function, const TensorList& inpu
 GradcheckResult gradgradcheck(const TensorFunction& function, const TensorList& inputs,
                               const GradcheckOptions& options) {
   require_leaves("gradgradcheck", inputs);
+  const RecordingIs on(true);
   GradcheckResult result;
-  TensorList outputs;
-  {
-    const NoRecording off;
-    outputs = function(inputs);
-  }
-  TensorList seeds;
-  for (const Tensor& cotangent : random_cotangents(outputs, options.seed + 1)) {
-    seeds.push_back(leaf(cotangent, fmt::format("cotangent {}", seeds.size())));
-  }
   Problem problem;
+  TensorList seeds;
+  {
+    const TensorList outputs = function(inputs);
+    for (const Tensor& cotangent : random_cotangents(outputs, options.seed + 1)) {
+      seeds.push_back(leaf(cotangent, fmt::format("cotangent {}", seeds.size())));
+    }
+    problem.epsilon = epsilon_of(outputs, inputs);
+  }
   problem.inputs = inputs;
   problem.inputs.insert(problem.inputs.end(), seeds.begin(), seeds.end());
-  problem.allow_unused = true;  // gradients of linear functions don't depend on their inputs
   // Differences of the gradients that training uses, made by the fast kernels; their branches are the function's.
   problem.value = [&]() -> Evaluated {
     const TensorList ys = function(inputs);
@@ -138,11 +139,13 @@ GradcheckResult gradgradcheck(const TensorFunction& function, const TensorList& 
     return grad(function(inputs), inputs, {.seeds = seeds, .differentiable = true});
   };
   problem.cotangents = random_cotangents(inputs, options.seed);
+  GradcheckOptions own = options;
+  own.allow_unused = true;  // gradients of linear functions don't depend on their inputs
   // Rounding inside a saturated function (softmax of large logits) grows with each derivative: what is excused, too.
-  GradcheckOptions second = options;
-  second.atol = 100 * options.atol;
-  run(problem, second, result);
-  if (result.deterministic) result.identities.push_back(hessian_symmetry(function, inputs, seeds, options));
+  own.atol = 100 * options.atol;
+  run(problem, own, result);
+  if (result.deterministic)
+    result.identities.push_back(hessian_symmetry(function, inputs, seeds, problem.epsilon, options.seed));
   return result;
 }
 

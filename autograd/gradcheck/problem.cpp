@@ -53,12 +53,12 @@ bool Point::finite() const {
 Point Problem::evaluate() const {
   BranchLog log;
   Point point;
-  const RecordingIs on(true);
   Evaluated evaluated;
   {
     const Observing observing(log);
     evaluated = value();
   }
+  require_as_before(evaluated.outputs);
   point.branches = log.on_the_way_to(evaluated.roots);
   point.values = values_of(evaluated.outputs);
   return point;
@@ -73,14 +73,33 @@ std::vector<double> values_of(const TensorList& tensors) {
 }
 
 TensorList Problem::gradient() const {
-  const RecordingIs on(true);
-  return grad(differentiable(), inputs, {.seeds = cotangents});
+  const TensorList outputs = differentiable();
+  require_as_before(outputs);
+  return grad(outputs, inputs, {.seeds = cotangents});
 }
 
-double Problem::epsilon() const {
-  const auto is_float32 = [](const Tensor& x) { return x.dtype() == DType::float32; };
-  const bool low = std::any_of(inputs.begin(), inputs.end(), is_float32) ||
-                   std::any_of(cotangents.begin(), cotangents.end(), is_float32);
+void Problem::require_as_before(const TensorList& outputs) const {
+  const bool alike = std::equal(outputs.begin(), outputs.end(), cotangents.begin(), cotangents.end(),
+                                [](const Tensor& a, const Tensor& b) { return a.shape() == b.shape(); });
+  require(alike, "gradcheck: the function's outputs change their number or shape from call to call");
+}
+
+std::vector<bool> Problem::joined() const {
+  const Ancestry graph = ancestry(differentiable());
+  std::vector<bool> result;
+  for (const Tensor& x : inputs) result.push_back(graph.find(x.body().node) != Ancestry::nowhere);
+  return result;
+}
+
+double epsilon_of(const TensorList& outputs, const TensorList& inputs) {
+  const auto is_low = [](const auto& x) { return x.dtype == DType::float32; };
+  const auto has_low = [&](const NodePointer& node) {
+    return std::any_of(node->inputs.begin(), node->inputs.end(), is_low) ||
+           std::any_of(node->outputs.begin(), node->outputs.end(), is_low);
+  };
+  const std::vector<NodePointer> nodes = ancestry(outputs).nodes;
+  const bool low = std::any_of(nodes.begin(), nodes.end(), has_low) ||
+                   std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& x) { return is_low(x.body()); });
   return low ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
 }
 
@@ -102,6 +121,10 @@ void require_leaves(const char* op, const TensorList& inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     require(inputs[i].defined() && is_leaf(inputs[i]), "{}: input {} is not a leaf(); its values can't be changed", op,
             i);
+    for (size_t j = 0; j < i; ++j) {
+      require(inputs[i].size() == 0 || inputs[i].body().buffer != inputs[j].body().buffer,
+              "{}: inputs {} and {} share their memory; give each once", op, j, i);
+    }
   }
 }
 
@@ -123,9 +146,10 @@ std::vector<double> root_mean_squares(const TensorList& tensors) {
   for (const Tensor& x : tensors) {
     // By the largest, so that squares neither overflow nor vanish.
     double largest = 0, sum = 0;
-    for (int64_t i = 0; i < x.size(); ++i) largest = std::max(largest, std::abs(value_at(x, i)));
+    const auto size_at = [&](int64_t i) { return std::isfinite(value_at(x, i)) ? std::abs(value_at(x, i)) : 0.0; };
+    for (int64_t i = 0; i < x.size(); ++i) largest = std::max(largest, size_at(i));
     if (largest > 0) {
-      for (int64_t i = 0; i < x.size(); ++i) sum += std::pow(value_at(x, i) / largest, 2);
+      for (int64_t i = 0; i < x.size(); ++i) sum += std::pow(size_at(i) / largest, 2);
     }
     result.push_back(sum > 0 ? largest * std::sqrt(sum / static_cast<double>(x.size())) : 0.0);
   }

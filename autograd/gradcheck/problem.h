@@ -34,12 +34,19 @@ struct Problem {
   std::function<Evaluated()> value;            // at the inputs' present values
   std::function<TensorList()> differentiable;  // outputs with a graph, whose gradient is the one to be checked
   TensorList cotangents;                       // one for each output
-  bool allow_unused = false;
+  double epsilon = 0;                          // of the least precise dtype that takes part
 
   Point evaluate() const;
   TensorList gradient() const;  // of the sum of <output, cotangent>, for each input
-  double epsilon() const;       // of the least precise dtype that takes part
+  // For each input: does a path join it to an output?
+  std::vector<bool> joined() const;
+
+ private:
+  void require_as_before(const TensorList& outputs) const;
 };
+
+// The unit roundoff of the least precise dtype in the graph of some outputs, wherever it is cast to and from.
+double epsilon_of(const TensorList& outputs, const TensorList& inputs);
 
 // All values of tensors, end to end.
 std::vector<double> values_of(const TensorList& tensors);
@@ -47,10 +54,11 @@ std::vector<double> values_of(const TensorList& tensors);
 // Cotangents for outputs: normal, but not near 0, so that no output goes unseen.
 TensorList random_cotangents(const TensorList& outputs, uint64_t seed);
 
+// Leaves whose memory is their own: what is displaced must be one input, and all of it.
 void require_leaves(const char* op, const TensorList& inputs);
 std::string name_of_input(const TensorList& inputs, size_t i);
 std::vector<int64_t> unravel(const Shape& shape, int64_t position);
-std::vector<double> root_mean_squares(const TensorList& tensors);
+std::vector<double> root_mean_squares(const TensorList& tensors);  // of each one's finite values
 
 // Reads and writes elements of a leaf of any dtype.
 double value_at(const Tensor& x, int64_t at);

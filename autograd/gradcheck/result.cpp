@@ -45,18 +45,30 @@ Verdict GradcheckResult::verdict() const {
   for (const IdentityCheck& identity : identities) {
     if (identity.verdict == Verdict::fail) return Verdict::fail;
   }
+  for (const DirectionCheck& direction : directions) {
+    if (direction.verdict == Verdict::fail) return Verdict::fail;
+  }
   for (const GradcheckRow& row : rows) {
     if (row.verdict == Verdict::fail) return Verdict::fail;
     passed |= row.verdict == Verdict::pass;
     unchecked |= row.verdict == Verdict::unchecked && row.reason != Reason::tiny;
   }
-  return unchecked || (!passed && !rows.empty()) ? Verdict::unchecked : Verdict::pass;
+  return unchecked || !passed ? Verdict::unchecked : Verdict::pass;
 }
+
+namespace {
+
+// " (kink of relu)"; nothing for what passed or failed.
+std::string why(Verdict verdict, Reason reason, const std::string& kink) {
+  if (verdict != Verdict::unchecked) return "";
+  return fmt::format(" ({}{})", name_of(reason), reason == Reason::kink ? " of " + kink : "");
+}
+
+}  // namespace
 
 std::ostream& operator<<(std::ostream& out, const GradcheckResult& result) {
   for (const GradcheckRow& row : result.rows) {
-    out << fmt::format("{} {} {}", name_of(row.verdict), row.name, row.shape);
-    if (row.verdict == Verdict::unchecked) out << fmt::format(" ({})", name_of(row.reason));
+    out << fmt::format("{} {} {}{}", name_of(row.verdict), row.name, row.shape, why(row.verdict, row.reason, row.kink));
     if (row.entries_checked > 0) {
       out << fmt::format(
           ": {} of {} entries fail, {} unchecked; worst at [{}]: analytic {:.10g}, numeric {:.10g} +- {:.1e}",
@@ -68,8 +80,8 @@ std::ostream& operator<<(std::ostream& out, const GradcheckResult& result) {
   }
   for (const DirectionCheck& check : result.directions) {
     if (check.verdict == Verdict::pass) continue;
-    out << fmt::format("{} a direction: analytic {:.10g}, numeric {:.10g} +- {:.1e} {}{}\n", name_of(check.verdict),
-                       check.analytic, check.numeric, check.error_bar, name_of(check.reason), check.kink);
+    out << fmt::format("{} a direction{}: analytic {:.10g}, numeric {:.10g} +- {:.1e}\n", name_of(check.verdict),
+                       why(check.verdict, check.reason, check.kink), check.analytic, check.numeric, check.error_bar);
   }
   for (const IdentityCheck& identity : result.identities) {
     if (identity.verdict == Verdict::pass) continue;

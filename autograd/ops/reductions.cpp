@@ -98,10 +98,7 @@ Tensor max(const Tensor& x, int axis, bool keep) {
   return result;
 }
 
-Tensor row_maxima(const Tensor& x) {
-  const NoRecording off;
-  return max(x, -1, true);
-}
+Tensor row_maxima(const Tensor& x) { return max(constant(x), -1, true); }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   require(broadcast_shapes("sum_to", x.shape(), shape) == x.shape(), "sum_to: {} was not broadcast from {}", x, shape);

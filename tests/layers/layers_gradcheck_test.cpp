@@ -218,12 +218,20 @@ TEST_P(LayerGradcheck, First) {
   const auto result = gradcheck(function(), leaves_, {.max_entries = GetParam().most_entries});
   EXPECT_TRUE(result.ok()) << result;
   EXPECT_EQ(result.rows.size(), leaves_.size());
+  // Kernels against references, without any difference.
+  EXPECT_EQ(result.identities.at(0).verdict, Verdict::pass) << result.identities[0].note;
+  EXPECT_LT(result.identities[0].error, 1e-12);
 }
 
 TEST_P(LayerGradcheck, Second) {
   const int64_t most = GetParam().most_entries == 0 ? 30 : std::max<int64_t>(3, GetParam().most_entries / 3);
   const auto result = gradgradcheck(function(), leaves_, {.max_entries = most});
   EXPECT_TRUE(result.ok()) << result;
+  EXPECT_EQ(result.identities.at(0).verdict, Verdict::pass) << result.identities[0].note;
+}
+
+TEST_P(LayerGradcheck, TheGraphIsComplete) {
+  for (const Finding& finding : audit(function(), leaves_)) ADD_FAILURE() << finding.text;
 }
 
 INSTANTIATE_TEST_SUITE_P(Layers, LayerGradcheck, testing::ValuesIn(settings()),
