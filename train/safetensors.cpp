@@ -227,10 +227,10 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path, const Wanted
 std::vector<SafetensorsEntry> list_safetensors(const std::filesystem::path& path) {
   try {
     Input input(path);
+    const SafetensorsHeader header = read_header(input);
     std::vector<SafetensorsEntry> result;
-    for (const StoredTensor& stored : read_header(input).tensors) {
-      result.push_back({stored.name, stored.dtype, stored.shape});
-    }
+    result.reserve(header.tensors.size());
+    for (const StoredTensor& stored : header.tensors) result.push_back({stored.name, stored.dtype, stored.shape});
     std::ranges::sort(result, {}, &SafetensorsEntry::name);
     return result;
   } catch (const Error& error) {

@@ -156,7 +156,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 };
 
 // No sum below can overflow: shapes hold at most an eighth of what int64_t does, and offsets are compared, not added.
-void check_offsets(std::vector<StoredTensor>& tensors, uint64_t data_size) {
+void check_offsets(std::deque<StoredTensor>& tensors, uint64_t data_size) {
   std::ranges::sort(tensors, [](const StoredTensor& a, const StoredTensor& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });

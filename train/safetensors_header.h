@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "autograd/shape.h"
 
@@ -26,7 +26,7 @@ struct StoredTensor {
 };
 
 struct SafetensorsHeader {
-  std::vector<StoredTensor> tensors;  // in the order of their data
+  std::deque<StoredTensor> tensors;  // in the order of their data; a vector would take twice the memory to grow
   std::map<std::string, std::string> metadata;
 };
 

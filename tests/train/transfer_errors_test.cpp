@@ -4,7 +4,6 @@
 #include "autograd/ops.h"
 #include "tests/train/transfer_tools.h"
 #include "train/config/writer.h"
-#include "train/weights/flat_json.h"
 
 namespace transformlet {
 namespace {
@@ -157,44 +156,6 @@ TEST(TransferErrors, ModelsThatALayoutHasNoPlaceFor) {
   encoder.import("run", {"model.activation=silu"});
   EXPECT_EQ(error_of([&] { encoder.export_run("run", "out"); }),
             "export: torch-encoder has no place for this model: model.activation is silu");
-}
-
-// ---- config.json ----
-
-class FlatJsonTest : public testing::Test {
- protected:
-  std::string read_error(const std::string& bytes) {
-    write_bytes(path, bytes);
-    std::string text = error_of([&] { read_flat_json(path); });
-    return text == "no error" ? text : text.substr(path.string().size() + 2);
-  }
-
-  TemporaryFolder folder;
-  fs::path path = folder.path / "config.json";
-};
-
-TEST_F(FlatJsonTest, KeepsNumbersWordsAndBools) {
-  write_bytes(path, R"({"a": 1, "b": -2.5, "c": "word", "d": true, "e": null, "f": {"g": 3, "h": {"i": 4}, "j": [5]},)"
-                    R"( "k": [{"l": 6}], "m": {}})");
-  EXPECT_EQ(Json(read_flat_json(path)),
-            Json::parse(R"({"a": 1, "b": -2.5, "c": "word", "d": true, "e": null, "f": "an object", "f.g": 3,
-                            "f.h": "an object", "f.j": "a list", "k": "a list", "m": "an object"})"));
-}
-
-TEST_F(FlatJsonTest, SaysWhatIsWrong) {
-  EXPECT_EQ(read_error(""), "it is no JSON in UTF-8 (its byte 1 is wrong)");
-  EXPECT_EQ(read_error("{\"a\": 1"), "it is no JSON in UTF-8 (its byte 8 is wrong)");
-  EXPECT_EQ(read_error("{\"a\": \"\xff\"}"), "it is no JSON in UTF-8 (its byte 8 is wrong)");
-  EXPECT_EQ(read_error("[1]"), "it is no JSON object");
-  EXPECT_EQ(read_error("1"), "it is no JSON object");
-  EXPECT_EQ(read_error("{\"a\": 1, \"a\": 2}"), "'a' is there twice");
-  EXPECT_EQ(read_error("{\"a\": {\"b\": 1, \"b\": 2}}"), "'a.b' is there twice");
-  EXPECT_EQ(read_error("{\"a\": 1e999}").substr(0, 10), "it is no J");
-  EXPECT_EQ(read_error(std::string((1 << 20) + 1, ' ')), "it has 1048577 bytes, more than the 1048576 allowed");
-  EXPECT_EQ(read_error("{\"a\": " + std::string(1000000, '[')), "it is no JSON in UTF-8 (its byte 1000007 is wrong)");
-  fs::remove(path);
-  fs::create_directory(path);
-  EXPECT_EQ(error_of([&] { read_flat_json(path); }), path.string() + ": it is no regular file");
 }
 
 }  // namespace

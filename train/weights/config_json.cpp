@@ -112,7 +112,13 @@ PackedRows packed_rows(const FlatJson& keys) {
   return {number("d_model"), number("d_model") / number("num_heads") * heads};
 }
 
-FlatJson keys_from_theirs(const Layout& layout, const FlatJson& theirs, const std::filesystem::path& path) {
+FlatJson keys_from_theirs(const Layout& layout, const std::filesystem::path& path) {
+  std::set<std::string> known;
+  for (const FixedKey& fixed : layout.their_fixed_keys) known.insert(fixed.name);
+  for (const KeyRule& rule : layout.keys) {
+    for (const std::string& name : alternatives(rule.theirs)) known.insert(name);
+  }
+  const FlatJson theirs = read_flat_json(path, known);
   FlatJson ours;
   std::vector<std::string> errors;
   for (const FixedKey& fixed : layout.their_fixed_keys) {

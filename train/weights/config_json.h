@@ -20,8 +20,8 @@ FlatJson keys_of_model(const ExperimentConfig& config);
 // How the packed projections of such a model are divided.
 PackedRows packed_rows(const FlatJson& keys);
 
-// The same keys from their config.json. One Error, which names `path`, lists all that is wrong or has no place here.
-FlatJson keys_from_theirs(const Layout& layout, const FlatJson& theirs, const std::filesystem::path& path);
+// The same keys from their config.json. One Error, which names the file, lists all that is wrong or has no place here.
+FlatJson keys_from_theirs(const Layout& layout, const std::filesystem::path& config_json);
 
 // The text of a config.json that says the same. One UsageError lists all keys that the layout has no place for; `notes`
 // takes a line for each that matters in training alone.

@@ -15,6 +15,8 @@ constexpr uintmax_t longest_file = 1 << 20;
 // Takes the JSON piece by piece: no tree of it is ever built, however deep it nests.
 class FlatReader : public nlohmann::json_sax<Json> {
  public:
+  explicit FlatReader(const std::set<std::string>& wanted) : wanted_(wanted) {}
+
   FlatJson values;
 
   bool null() override { return take(nullptr); }
@@ -62,33 +64,32 @@ class FlatReader : public nlohmann::json_sax<Json> {
   }
 
   void add(const std::string& name, const Json& value) {
-    require(values.emplace(name, value).second, "'{}' is there twice", shown(name));
+    if (wanted_.contains(name)) require(values.emplace(name, value).second, "'{}' is there twice", shown(name));
   }
 
+  const std::set<std::string>& wanted_;
   int64_t depth_ = 0;
   bool in_object_ = false;  // at depth 2: an object's values, not a list's
   std::string outer_, inner_;
 };
 
-std::string text_of(const std::filesystem::path& path) {
+void check_file(const std::filesystem::path& path) {
   std::error_code code;
   require(std::filesystem::is_regular_file(path, code), "it is no regular file");  // a named pipe would block
   const uintmax_t size = std::filesystem::file_size(path, code);
   if (code) fail("cannot be read: {}", code.message());
   require(size <= longest_file, "it has {} bytes, more than the {} allowed", size, longest_file);
-  std::string text(size, '\0');
-  std::ifstream stream(path, std::ios::binary);
-  require(stream.read(text.data(), static_cast<std::streamsize>(size)).good(), "cannot be read");
-  return text;
 }
 
 }  // namespace
 
-FlatJson read_flat_json(const std::filesystem::path& path) {
+FlatJson read_flat_json(const std::filesystem::path& path, const std::set<std::string>& wanted) {
   try {
-    const std::string text = text_of(path);
-    FlatReader reader;
-    nlohmann::json::sax_parse(text, &reader);
+    check_file(path);
+    std::ifstream stream(path, std::ios::binary);
+    require(stream.is_open(), "cannot be read");
+    FlatReader reader(wanted);
+    nlohmann::json::sax_parse(stream, &reader);
     return std::move(reader.values);
   } catch (const Error& error) {
     fail("{}: {}", path.string(), error.what());

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 namespace transformlet {
@@ -12,8 +13,8 @@ namespace transformlet {
 // in it by both names. What lies deeper, and lists, stand as the words "a list" and "an object" in their places.
 using FlatJson = std::map<std::string, nlohmann::json>;
 
-// Whatever the file's bytes are, the outcome is its values, or an Error that names the file and what is wrong with it.
-// A file of more than a MiB is refused, and what is kept is never more than some hundred bytes for each value.
-FlatJson read_flat_json(const std::filesystem::path& path);
+// The values that have one of the wanted names. Whatever the file's bytes are, the outcome is these, or an Error that
+// names the file and what is wrong with it. A file of more than a MiB is refused. Nothing is kept but what is wanted.
+FlatJson read_flat_json(const std::filesystem::path& path, const std::set<std::string>& wanted);
 
 }  // namespace transformlet

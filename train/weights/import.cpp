@@ -165,7 +165,7 @@ Transfer import_model(const fs::path& given, const Layout& layout, const fs::pat
                       const std::vector<std::string>& overrides) {
   const Source source = find_source(given);
   const Contents contents(layout, source.weights);
-  const FlatJson keys = keys_from_theirs(layout, read_flat_json(source.config), source.config);
+  const FlatJson keys = keys_from_theirs(layout, source.config);
   const std::string text = config_text(layout, keys, contents.dtype(), !chooses_task(overrides));
   auto config = read_config_text<ExperimentConfig>(source.config.string() + ", as a config", text, overrides);
 
