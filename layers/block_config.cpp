@@ -13,6 +13,7 @@ void BlockConfig::describe(Fields& field) {
   field("d_ff", d_ff, "hidden width of the feed-forward layer; 0: 4 d_model, or 8/3 d_model if gated",
         between(0, 1000000));
   field("norm", norm, "LayerNorm, or RMSNorm", one_of({"layer", "rms"}));
+  field("norm_epsilon", norm_epsilon, "of norms: added to the variance, or to the mean square", greater_than(0));
   field("norm_position", norm_position, "norm(x + sublayer(x)), or x + sublayer(norm(x))", one_of({"post", "pre"}));
   field("activation", activation, "of the feed-forward layer; swiglu and geglu are gated", one_of(activation_names));
   field("position", position, "how positions are told: added to embeddings, or inside attention",
@@ -41,6 +42,7 @@ EncoderOptions BlockConfig::options() const {
           .d_ff = hidden_width(),
           .num_kv_heads = num_kv_heads,
           .norm = chosen<NormKind>(norm, {"layer", "rms"}),
+          .norm_epsilon = norm_epsilon,
           .norm_position = chosen<NormPosition>(norm_position, {"post", "pre"}),
           .activation = chosen<Activation>(activation, activation_names),
           .rotary = position == "rope",

@@ -1,5 +1,6 @@
 #include "layers/decoder.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/registry.h"
@@ -66,7 +67,7 @@ struct DecoderConfig : ModelConfig {
                      .activation = "gelu",
                      .position = "learned"};
   std::optional<double> embedding_dropout;
-  int64_t window = 0;
+  int64_t window = 0, max_length = 0;
   bool tie_embeddings = true;
   double init_deviation = 0.02;
 
@@ -74,6 +75,8 @@ struct DecoderConfig : ModelConfig {
     blocks.describe(field);
     field("embedding_dropout", embedding_dropout, "on embeddings", at_least(0), less_than(1));
     field("window", window, "a token sees so many tokens, itself included; 0: all before it", between(0, 1000000000));
+    field("max_length", max_length, "positions that it has room for, if the task's sequences need fewer",
+          between(0, 10000000));
     field("tie_embeddings", tie_embeddings, "the head's weight is the embedding's");
     field("init_deviation", init_deviation,
           "of the normal weights at the start; GPT-2's 0.02 is small for narrow models", greater_than(0), at_most(10));
@@ -85,7 +88,9 @@ struct DecoderConfig : ModelConfig {
            5.0 * static_cast<double>(blocks.d_model) + 2.0 * static_cast<double>(sizes.classes);
   }
 
-  std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {
+  std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& task_sizes) const override {
+    ModelSizes sizes = task_sizes;
+    sizes.max_length = std::max(sizes.max_length, max_length);
     DecoderOptions options{.blocks = blocks.options(),
                            .position = blocks.position_of_embeddings(),
                            .embedding_dropout = embedding_dropout.value_or(blocks.dropout),

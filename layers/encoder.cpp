@@ -6,7 +6,8 @@ namespace transformlet {
 namespace {
 
 std::optional<Norm> norm_if(bool present, const Scope& scope, const EncoderOptions& options) {
-  return present ? std::optional(Norm(scope, options.d_model, options.norm, options.bias)) : std::nullopt;
+  return present ? std::optional(Norm(scope, options.d_model, options.norm, options.bias, options.norm_epsilon))
+                 : std::nullopt;
 }
 
 Tensor normed(const std::optional<Norm>& norm, const Tensor& x) { return norm ? (*norm)(x) : x; }

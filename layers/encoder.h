@@ -22,6 +22,7 @@ struct EncoderOptions {
   int64_t num_layers = 1, num_heads = 1, d_model = 32, d_ff = 64;
   int64_t num_kv_heads = 0;  // 0: num_heads
   NormKind norm = NormKind::layer;
+  double norm_epsilon = 1e-5;
   NormPosition norm_position = NormPosition::post;
   Activation activation = Activation::relu;
   bool rotary = false, alibi = false;  // positions inside attention

@@ -15,6 +15,8 @@ void TrainConfig::describe(Fields& field) {
   field("max_steps", max_steps, "optimiser steps in all", between(1, 1000000000));
   field("batch_size", batch_size, "examples in a step", between(1, 1000000));
   field("dtype", dtype, "of weights and activations: float32 runs, float64 proves", one_of({"float32", "float64"}));
+  field("initial_weights", initial_weights,
+        "a run, a checkpoint's folder or a safetensors file whose weights training begins with; empty: random ones");
   field("recompute", recompute, "drop each block's activations and compute them again: less memory, more time");
   field("log_every", log_every, "steps from one line of metrics.jsonl to the next", between(1, 1000000000));
   field("threads", threads, "threads to compute with; 0: as many as there are CPUs to use", between(0, 1024));

@@ -16,7 +16,7 @@ namespace transformlet {
 
 struct TrainConfig {
   int64_t max_steps = 1000, batch_size = 64, log_every = 10, threads = 0;
-  std::string dtype = "float32";
+  std::string dtype = "float32", initial_weights;
   bool recompute = false;
 
   void describe(Fields& field);

@@ -119,6 +119,26 @@ int run(int argc, char** argv) {
   bench_app->add_flag("--profile", bench.profile, "say where the time went, op by op");
   bench_app->callback([&] { status = bench_command(bench); });
 
+  constexpr const char* layout_help = "hf-gpt2, hf-llama or torch-encoder";
+  ImportArguments import;
+  CLI::App* const import_app = app.add_subcommand("import", "make a run of another program's model");
+  import_app
+      ->add_option("SOURCE", import.source,
+                   "a folder with model.safetensors and config.json, or such a file beside one")
+      ->required();
+  import_app->add_option("key=value", import.overrides, overrides_help);
+  import_app->add_option("--layout", import.layout, layout_help)->required();
+  import_app->add_option("--output", import.output, "the folder for the run")->required();
+  import_app->callback([&] { status = import_command(import); });
+
+  ExportArguments export_;
+  CLI::App* const export_app = app.add_subcommand("export", "write a run's weights as another program's model");
+  export_app->add_option("RUN", export_.run, "the folder of a run")->required();
+  export_app->add_option("--checkpoint", export_.checkpoint, "newest, best, or a saved step")->capture_default_str();
+  export_app->add_option("--layout", export_.layout, layout_help)->required();
+  export_app->add_option("--output", export_.output, "the folder to write to")->required();
+  export_app->callback([&] { status = export_command(export_); });
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wish) {

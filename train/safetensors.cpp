@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 
 #include "train/config/errors.h"
@@ -97,6 +98,10 @@ class Input {
     }
   }
 
+  void pass_over(uint64_t size) {
+    if (::lseek(file_.number(), static_cast<off_t>(size), SEEK_CUR) < 0) fail_to_read();
+  }
+
  private:
   [[noreturn]] static void fail_to_read() { fail("cannot be read: {}", std::generic_category().message(errno)); }
 
@@ -124,7 +129,33 @@ Tensor read_integers(Input& input, const StoredTensor& stored) {
   return tensor;
 }
 
+// The value of 16 bits: sign, exponent, fraction. Every float16 and every bfloat16 is a float32.
+float from_bfloat16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+float from_float16(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16, exponent = bits >> 10 & 31u,
+                 fraction = bits & 1023u;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | fraction << 13);
+  if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+  const float tiny = std::ldexp(static_cast<float>(fraction), -24);  // subnormal there, not here
+  return sign != 0 ? -tiny : tiny;
+}
+
+Tensor read_halves(Input& input, const StoredTensor& stored) {
+  Tensor tensor = empty(stored.shape, DType::float32);
+  auto* values = tensor.data<float>();
+  std::array<uint16_t, 8192> piece;
+  for (int64_t done = 0; done < tensor.size();) {
+    const auto count = static_cast<size_t>(std::min<int64_t>(piece.size(), tensor.size() - done));
+    input.read(piece.data(), count * sizeof(uint16_t));
+    for (size_t i = 0; i < count; ++i) {
+      values[done++] = stored.type == StoredType::f16 ? from_float16(piece[i]) : from_bfloat16(piece[i]);
+    }
+  }
+  return tensor;
+}
+
 Tensor read_tensor(Input& input, const StoredTensor& stored) {
+  if (stored.type == StoredType::f16 || stored.type == StoredType::bf16) return read_halves(input, stored);
   if (stored.type == StoredType::i32) return read_integers<int32_t>(input, stored);
   if (stored.type == StoredType::i64) return read_integers<int64_t>(input, stored);
   Tensor tensor = empty(stored.shape, stored.type == StoredType::f32 ? DType::float32 : DType::float64);
@@ -132,7 +163,7 @@ Tensor read_tensor(Input& input, const StoredTensor& stored) {
   return tensor;
 }
 
-SafetensorsFile read(Input& input) {
+SafetensorsHeader read_header(Input& input) {
   uint64_t header_size = 0;
   require(input.size() >= sizeof header_size, "it has {} bytes, too few for a header", input.size());
   input.read(&header_size, sizeof header_size);
@@ -142,11 +173,24 @@ SafetensorsFile read(Input& input) {
           longest_safetensors_header);
   std::string json(header_size, '\0');
   input.read(json.data(), json.size());
-  SafetensorsHeader header = parse_safetensors_header(json, rest - header_size);
-  json = {};
+  return parse_safetensors_header(json, rest - header_size);
+}
 
+SafetensorsFile read(Input& input, const Wanted& wanted) {
+  SafetensorsHeader header = read_header(input);
+  const auto is_wanted = [&](const StoredTensor& stored) { return !wanted || wanted(stored.name); };
+  for (const StoredTensor& stored : header.tensors) {
+    require(stored.type != StoredType::other || !is_wanted(stored), "'{}': dtype '{}' is not one of {}",
+            shown(stored.name), stored.dtype, readable_dtypes);
+  }
   SafetensorsFile file{.tensors = {}, .metadata = std::move(header.metadata)};
-  for (const StoredTensor& stored : header.tensors) file.tensors.push_back({stored.name, read_tensor(input, stored)});
+  for (const StoredTensor& stored : header.tensors) {
+    if (is_wanted(stored)) {
+      file.tensors.push_back({stored.name, read_tensor(input, stored)});
+    } else {
+      input.pass_over(stored.end - stored.begin);
+    }
+  }
   std::ranges::sort(file.tensors, {}, &NamedTensor::name);
   return file;
 }
@@ -171,10 +215,24 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
   });
 }
 
-SafetensorsFile read_safetensors(const std::filesystem::path& path) {
+SafetensorsFile read_safetensors(const std::filesystem::path& path, const Wanted& wanted) {
   try {
     Input input(path);
-    return read(input);
+    return read(input, wanted);
+  } catch (const Error& error) {
+    fail("{}: {}", path.string(), error.what());
+  }
+}
+
+std::vector<SafetensorsEntry> list_safetensors(const std::filesystem::path& path) {
+  try {
+    Input input(path);
+    const SafetensorsHeader header = read_header(input);
+    std::vector<SafetensorsEntry> result;
+    result.reserve(header.tensors.size());
+    for (const StoredTensor& stored : header.tensors) result.push_back({stored.name, stored.dtype, stored.shape});
+    std::ranges::sort(result, {}, &SafetensorsEntry::name);
+    return result;
   } catch (const Error& error) {
     fail("{}: {}", path.string(), error.what());
   }

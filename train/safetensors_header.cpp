@@ -13,9 +13,14 @@ namespace {
 struct TypeName {
   const char* name;
   StoredType type;
+  int64_t element_bytes;
 };
 constexpr TypeName type_names[] = {
-    {"F32", StoredType::f32}, {"F64", StoredType::f64}, {"I32", StoredType::i32}, {"I64", StoredType::i64}};
+    {"F32", StoredType::f32, 4},       {"F64", StoredType::f64, 8},       {"F16", StoredType::f16, 2},
+    {"BF16", StoredType::bf16, 2},     {"I32", StoredType::i32, 4},       {"I64", StoredType::i64, 8},
+    {"BOOL", StoredType::other, 1},    {"U8", StoredType::other, 1},      {"I8", StoredType::other, 1},
+    {"F8_E4M3", StoredType::other, 1}, {"F8_E5M2", StoredType::other, 1}, {"U16", StoredType::other, 2},
+    {"I16", StoredType::other, 2},     {"U32", StoredType::other, 4},     {"U64", StoredType::other, 8}};
 
 // Takes the JSON piece by piece. A tree of it would lose duplicate names, and could need many times the file's memory.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
@@ -27,7 +32,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       place_ = Place::header;
     } else if (place_ == Place::header) {
       place_ = key_ == "__metadata__" ? Place::metadata : Place::tensor;
-      if (place_ == Place::tensor) header.tensors.push_back({.name = key_, .type = {}, .shape = {}});
+      if (place_ == Place::tensor) header.tensors.push_back({.name = key_, .shape = {}});
       has_type_ = has_shape_ = has_offsets_ = false;
     } else {
       unexpected("an object");
@@ -66,8 +71,11 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       header.metadata[key_] = text;
     } else if (place_ == Place::tensor && key_ == "dtype") {
       const auto found = std::ranges::find(type_names, text, &TypeName::name);
-      require(found != std::end(type_names), "'{}': dtype '{}' is not one of F32, F64, I32, I64", name(), shown(text));
-      header.tensors.back().type = found->type;
+      require(found != std::end(type_names), "'{}': dtype '{}' is not one of {}", name(), shown(text), readable_dtypes);
+      StoredTensor& tensor = header.tensors.back();
+      tensor.type = found->type;
+      tensor.dtype = found->name;
+      tensor.element_bytes = found->element_bytes;
     } else {
       unexpected("a string");
     }
@@ -148,7 +156,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 };
 
 // No sum below can overflow: shapes hold at most an eighth of what int64_t does, and offsets are compared, not added.
-void check_offsets(std::vector<StoredTensor>& tensors, uint64_t data_size) {
+void check_offsets(std::deque<StoredTensor>& tensors, uint64_t data_size) {
   std::ranges::sort(tensors, [](const StoredTensor& a, const StoredTensor& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
@@ -158,7 +166,7 @@ void check_offsets(std::vector<StoredTensor>& tensors, uint64_t data_size) {
     require(tensor.begin <= tensor.end && tensor.end <= data_size,
             "'{}': data_offsets [{}, {}] do not lie in the file's {} bytes of data", name, tensor.begin, tensor.end,
             data_size);
-    const auto size = static_cast<uint64_t>(tensor.shape.size() * size_of(tensor.type));
+    const auto size = static_cast<uint64_t>(tensor.shape.size() * tensor.element_bytes);
     require(tensor.end - tensor.begin == size, "'{}': data_offsets give it {} bytes, but its shape {} needs {}", name,
             tensor.end - tensor.begin, tensor.shape, size);
     require(tensor.begin >= end, "'{}': its data overlap another's at byte {}", name, tensor.begin);
@@ -169,8 +177,6 @@ void check_offsets(std::vector<StoredTensor>& tensors, uint64_t data_size) {
 }
 
 }  // namespace
-
-int64_t size_of(StoredType type) { return type == StoredType::f32 || type == StoredType::i32 ? 4 : 8; }
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, uint64_t data_size) {
   require(json.starts_with('{'), "the header is no JSON object");

@@ -2,28 +2,31 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "autograd/shape.h"
 
 namespace transformlet {
 
-enum class StoredType : uint8_t { f32, f64, i32, i64 };
+// Those that tensors are read from, and `other`: all else that the format has, which can only be passed over.
+enum class StoredType : uint8_t { f32, f64, f16, bf16, i32, i64, other };
 
-int64_t size_of(StoredType type);
+constexpr const char* readable_dtypes = "F32, F64, F16, BF16, I32, I64";
 
 struct StoredTensor {
   std::string name;
   StoredType type = StoredType::f32;
+  const char* dtype = "";  // the type's name in the format
+  int64_t element_bytes = 0;
   Shape shape;
   uint64_t begin = 0, end = 0;  // in the data
 };
 
 struct SafetensorsHeader {
-  std::vector<StoredTensor> tensors;  // in the order of their data
+  std::deque<StoredTensor> tensors;  // in the order of their data; a vector would take twice the memory to grow
   std::map<std::string, std::string> metadata;
 };
 

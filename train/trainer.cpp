@@ -35,9 +35,11 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
       progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps) {
   if (resumed != nullptr) {
     restore_weights(*resumed, experiment_.parameters);
-    std::vector<NamedState> state;
-    for (const NamedTensor& tensor : resumed->optimizer) state.push_back({tensor.name, tensor.value});
-    experiment_.optimizer->restore(resumed->step, state);
+    if (resumed->step > 0) {  // before the first step there is no state: what is imported has none
+      std::vector<NamedState> state;
+      for (const NamedTensor& tensor : resumed->optimizer) state.push_back({tensor.name, tensor.value});
+      experiment_.optimizer->restore(resumed->step, state);
+    }
     steps_done_ = resumed->step;
     saved_ = resumed->step;
   }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Records golden values from PyTorch into tests/golden/*.json. README.md, beside this file, says how they are laid out.
+"""Records golden values from PyTorch into tests/golden/*.json, and files of weights into tests/golden/weights/.
+README.md, beside this file, says how they are laid out.
 
     python3 tests/golden/record.py            records all files anew
     python3 tests/golden/record.py --check    records into memory and compares with the files; writes nothing
@@ -19,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from torch.nn.utils.stateless import functional_call
+
+import peers
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 FLOAT32_TOLERANCE = 1e-5  # of the largest absolute value of an array
@@ -593,6 +596,214 @@ def decoder_file():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# parity.json, and the files in weights/
+
+GPT2_CONFIG = {"model_type": "gpt2", "vocab_size": 11, "n_positions": 6, "n_embd": 8, "n_layer": 2, "n_head": 2,
+               "n_inner": 16, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "resid_pdrop": 0.0,
+               "embd_pdrop": 0.0, "attn_pdrop": 0.0}  # fmt: skip
+LLAMA_CONFIG = {"model_type": "llama", "vocab_size": 13, "max_position_embeddings": 8, "hidden_size": 16,
+                "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 24,
+                "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "attention_bias": False,
+                "mlp_bias": False, "tie_word_embeddings": False}  # fmt: skip
+SMALL_LLAMA_CONFIG = {**LLAMA_CONFIG, "hidden_size": 8, "num_attention_heads": 2, "num_key_value_heads": 1,
+                      "intermediate_size": 12, "hidden_act": "gelu", "rms_norm_eps": 1e-5, "rope_theta": 100.0,
+                      "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}  # fmt: skip
+ENCODER_CONFIG = {"d_model": 8, "nhead": 2, "num_layers": 2, "dim_feedforward": 16, "dropout": 0.0,
+                  "activation": "gelu", "layer_norm_eps": 1e-5, "norm_first": True, "final_norm": True}  # fmt: skip
+
+
+def ours_of_gpt2(theirs):
+    """GPT-2's parameters by their names -> ours. Written apart from the program's own table: the two check each other."""
+    stored = dict(theirs)
+    ours = {"embedding.weight": stored.pop("transformer.wte.weight"),
+            "positions.weight": stored.pop("transformer.wpe.weight"),
+            "decoder.final_norm.gain": stored.pop("transformer.ln_f.weight"),
+            "decoder.final_norm.bias": stored.pop("transformer.ln_f.bias")}  # fmt: skip
+    for name, value in stored.items():
+        index, part, *rest = name.removeprefix("transformer.h.").split(".")
+        kind = rest[-1]
+        if part.startswith("ln_"):
+            layer = {"ln_1": "attention_norm", "ln_2": "feed_forward_norm"}[part]
+            kind = "gain" if kind == "weight" else kind
+        else:
+            layer = {"attn.c_attn": "attention.qkv", "attn.c_proj": "attention.out", "mlp.c_fc": "feed_forward.up",
+                     "mlp.c_proj": "feed_forward.down"}[f"{part}.{rest[0]}"]  # fmt: skip
+            value = value.T if kind == "weight" else value  # (in, out) -> (out, in)
+        ours[f"decoder.blocks.{index}.{layer}.{kind}"] = value
+    return ours
+
+
+def ours_of_llama(theirs):
+    stored = dict(theirs)
+    ours = {"embedding.weight": stored.pop("model.embed_tokens.weight"),
+            "decoder.final_norm.gain": stored.pop("model.norm.weight")}  # fmt: skip
+    if "lm_head.weight" in stored:
+        ours["head.weight"] = stored.pop("lm_head.weight")
+    for name, value in stored.items():
+        index, *part, kind = name.removeprefix("model.layers.").split(".")
+        layer = {"input_layernorm": "attention_norm", "post_attention_layernorm": "feed_forward_norm",
+                 "self_attn.q_proj": "attention.qkv", "self_attn.o_proj": "attention.out",
+                 "mlp.gate_proj": "feed_forward.gate", "mlp.up_proj": "feed_forward.up",
+                 "mlp.down_proj": "feed_forward.down"}.get(".".join(part))  # fmt: skip
+        if layer is None:  # k and v come with q
+            continue
+        kind = "gain" if layer.endswith("norm") else kind
+        if layer == "attention.qkv":
+            value = torch.cat([theirs[name.replace("q_proj", other)] for other in ("q_proj", "k_proj", "v_proj")])
+        ours[f"decoder.blocks.{index}.{layer}.{kind}"] = value
+    return ours
+
+
+def ours_of_encoder(theirs):
+    parts = {theirs: ours for ours, theirs in BLOCK_NAMES.items()}
+    ours = {}
+    for name, value in theirs.items():
+        if name.startswith("norm."):
+            ours["final_norm." + {"weight": "gain", "bias": "bias"}[name.removeprefix("norm.")]] = value
+        else:
+            _, index, part = name.split(".", 2)
+            ours[f"blocks.{index}.{parts[part]}"] = value
+    return ours
+
+
+def drawn_parameters(random, model):
+    """A value for each parameter by its name; gains are around 1."""
+    gains = {f"{name}.weight" for name, part in model.named_modules()
+             if isinstance(part, (torch.nn.LayerNorm, peers.RMSNorm))}  # fmt: skip
+    return {name: random.normal(*value.shape, scale=0.4) + (1 if name in gains else 0)
+            for name, value in model.named_parameters()}  # fmt: skip
+
+
+def losses_of_training(loss_of, initial, settings, steps=20):
+    """The losses before and after each step of AdamW. Embeddings, gains and biases don't decay."""
+    parameters = {name: value.clone().requires_grad_() for name, value in initial.items()}
+    tables = ("transformer.wte.weight", "transformer.wpe.weight", "model.embed_tokens.weight")
+    decays = {name: value.dim() == 2 and name not in tables for name, value in parameters.items()}
+    groups = [{"params": [value for name, value in parameters.items() if decays[name] == decay],
+               "weight_decay": settings["weight_decay"] * decay} for decay in (True, False)]  # fmt: skip
+    optimizer = torch.optim.AdamW(groups, lr=settings["learning_rate"], betas=(settings["beta1"], settings["beta2"]))
+    losses = []
+    for _ in range(steps + 1):
+        loss = loss_of(parameters)
+        losses.append(loss.detach())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(list(parameters.values()), settings["clip_norm"])
+        optimizer.step()
+    assert losses[-1] < losses[0]
+    return torch.stack(losses)
+
+
+def parity(name, model, ours_of, constants, function, settings, inputs=None):
+    """A whole model: its outputs, the gradients of its loss, and the losses of 20 steps of training, under our names.
+
+    function: the parameters by their names in the model, and the inputs -> the outputs, with the loss among them.
+    """
+    inputs = inputs or {}
+    parameters = drawn_parameters(Random("parity " + name), model)
+    settings = {**settings, "learning_rate": 0.01, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.99, "clip_norm": 1.0}
+    entry = case(name, function, {**inputs, **parameters}, constants, settings, through=["loss"])
+    training = losses_of_training(lambda x: function({**inputs, **x})["loss"], parameters, settings)
+    assert training[0] == entry["outputs"]["loss"]
+    entry["outputs"]["losses"] = training
+    for group in ("inputs", "gradients"):
+        theirs = {key: value for key, value in entry[group].items() if key in parameters}
+        rest = {key: value for key, value in entry[group].items() if key not in parameters}
+        entry[group] = {**rest, **ours_of(theirs)}
+    return entry
+
+
+def parity_of_decoder(name, model, ours_of, settings, length=6):
+    batch, vocab_size = 2, settings["vocab_size"]
+    random = Random("parity tokens " + name)
+    ids, targets = random.below(vocab_size, batch, length), random.below(vocab_size, batch, length)
+
+    def function(x):
+        logits = functional_call(model, x, (ids,))
+        return {"logits": logits, "loss": F.cross_entropy(logits.flatten(0, 1), targets.flatten())}
+
+    return parity(name, model, ours_of, {"ids": ids, "targets": targets}, function, settings)
+
+
+def parity_of_gpt2(name, config):
+    activation = {"gelu_new": "gelu_tanh"}.get(config["activation_function"], config["activation_function"])
+    settings = {"layout": "hf-gpt2", "num_layers": config["n_layer"], "num_heads": config["n_head"], "num_kv_heads": 0,
+                "d_model": config["n_embd"], "d_ff": config["n_inner"], "vocab_size": config["vocab_size"],
+                "norm_epsilon": config["layer_norm_epsilon"], "activation": activation, "bias": True,
+                "tie_embeddings": True}  # fmt: skip
+    return parity_of_decoder(name, peers.GPT2(config).double(), ours_of_gpt2, settings)
+
+
+def parity_of_llama(name, config):
+    settings = {"layout": "hf-llama", "num_layers": config["num_hidden_layers"],
+                "num_heads": config["num_attention_heads"], "num_kv_heads": config["num_key_value_heads"],
+                "d_model": config["hidden_size"], "d_ff": config["intermediate_size"],
+                "vocab_size": config["vocab_size"], "norm_epsilon": config["rms_norm_eps"],
+                "activation": {"silu": "swiglu", "gelu": "geglu"}[config["hidden_act"]],
+                "bias": config["attention_bias"], "tie_embeddings": config["tie_word_embeddings"],
+                "rotary_base": config["rope_theta"]}  # fmt: skip
+    return parity_of_decoder(name, peers.Llama(config).double(), ours_of_llama, settings)
+
+
+def torch_encoder(config):
+    """In training mode with dropout 0: in evaluation mode PyTorch takes a fused path without a gradient."""
+    layer = torch.nn.TransformerEncoderLayer(config["d_model"], config["nhead"], config["dim_feedforward"], dropout=0.0,
+                                             activation=config["activation"], layer_norm_eps=config["layer_norm_eps"],
+                                             batch_first=True, norm_first=config["norm_first"])  # fmt: skip
+    norm = torch.nn.LayerNorm(config["d_model"], config["layer_norm_eps"]) if config["final_norm"] else None
+    return torch.nn.TransformerEncoder(layer, config["num_layers"], norm, enable_nested_tensor=False).double().train()
+
+
+def parity_of_encoder(name, config):
+    """The loss is the mean square of what the outputs are from a target."""
+    model = torch_encoder(config)
+    random = Random("parity data " + name)
+    x, target = random.normal(2, 5, config["d_model"]), random.normal(2, 5, config["d_model"])
+
+    def function(values):
+        output = functional_call(model, {key: values[key] for key in values if key != "x"}, (values["x"],))
+        return {"output": output, "loss": (output - target.to(output.dtype)).square().mean()}
+
+    settings = {"layout": "torch-encoder", "num_layers": config["num_layers"], "num_heads": config["nhead"],
+                "num_kv_heads": 0, "d_model": config["d_model"], "d_ff": config["dim_feedforward"],
+                "norm_epsilon": config["layer_norm_eps"], "activation": config["activation"],
+                "norm_position": "pre" if config["norm_first"] else "post",
+                "final_norm": config["final_norm"]}  # fmt: skip
+    return parity(name, model, ours_of_encoder, {"target": target}, function, settings, {"x": x})
+
+
+def parity_file():
+    return [
+        parity_of_gpt2("gpt2", GPT2_CONFIG),
+        parity_of_gpt2("gpt2_exact_gelu", {**GPT2_CONFIG, "activation_function": "gelu"}),
+        parity_of_llama("llama", LLAMA_CONFIG),
+        parity_of_llama("llama_small", SMALL_LLAMA_CONFIG),
+        parity_of_encoder("encoder", ENCODER_CONFIG),
+        parity_of_encoder("encoder_post", {**ENCODER_CONFIG, "activation": "relu", "norm_first": False,
+                                           "final_norm": False, "layer_norm_eps": 1e-3}),  # fmt: skip
+    ]
+
+
+def weights_files():
+    """Models of parity.json as their owners save them, in float32, with the buffers that old files have."""
+    gpt2, llama, encoder = peers.GPT2(GPT2_CONFIG), peers.Llama(LLAMA_CONFIG), torch_encoder(ENCODER_CONFIG)
+    length = GPT2_CONFIG["n_positions"]
+    buffers = {}
+    for i in range(GPT2_CONFIG["n_layer"]):
+        buffers[f"transformer.h.{i}.attn.bias"] = torch.ones(1, 1, length, length, dtype=torch.uint8).tril()
+        buffers[f"transformer.h.{i}.attn.masked_bias"] = torch.tensor(-1e4)
+    models = [("hf-gpt2", "gpt2", gpt2, GPT2_CONFIG, buffers), ("hf-llama", "llama", llama, LLAMA_CONFIG, {}),
+              ("torch-encoder", "encoder", encoder, ENCODER_CONFIG, {})]  # fmt: skip
+    files = {}
+    for layout, name, model, config, more in models:
+        parameters = drawn_parameters(Random("parity " + name), model)
+        tensors = {**{key: value.float() for key, value in parameters.items()}, **more}
+        files[f"weights/{layout}/model.safetensors"] = peers.safetensors_bytes(tensors, {"format": "pt"})
+        files[f"weights/{layout}/config.json"] = (json.dumps(config, indent=2) + "\n").encode()
+    return files
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # ops.json
 
 
@@ -1052,6 +1263,7 @@ FILES = {
     "multihead_attention.json": multihead_attention_file,
     "encoder_layer.json": encoder_layer_file,
     "decoder.json": decoder_file,
+    "parity.json": parity_file,
     "ops.json": ops_file,
     "optimizers.json": optimizers_file,
     "gradcheck.json": gradcheck_file,
@@ -1096,6 +1308,16 @@ def main():
         else:
             path.write_text(text)
             print(f"{name}: {len(cases)} cases, {len(text) / 1024:.0f} KiB")
+    for name, data in weights_files().items():
+        path = FOLDER / name
+        if sys.argv[1:] == ["--check"]:
+            same = path.read_bytes() == data  # drawn, not computed: no rounding
+            print(f"{name}: {'the same to the byte' if same else 'other bytes'}")
+            status |= not same
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            print(f"{name}: {len(data) / 1024:.0f} KiB")
     return status
 
 

@@ -2,33 +2,55 @@
 // exception is the batch: the ids of its inputs and of its targets are two arrays, new in each step.
 #include <gtest/gtest.h>
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
 
 #include "autograd/kernels/buffer.h"
+#include "tests/train/heap_watch.h"
 #include "train/config/reader.h"
 #include "train/training_step.h"
 
 namespace {
 
 constexpr size_t large = 4096;
-std::atomic<int64_t> large_allocations = 0;
+std::atomic<int64_t> large_allocations = 0, live_bytes = 0, peak_bytes = 0;
+
+void* taken(void* memory, size_t bytes) {
+  if (bytes >= large) ++large_allocations;
+  if (memory == nullptr) return memory;
+  const int64_t live = live_bytes += static_cast<int64_t>(malloc_usable_size(memory));
+  for (int64_t peak = peak_bytes; live > peak && !peak_bytes.compare_exchange_weak(peak, live);) {
+  }
+  return memory;
+}
+
+void given_back(void* memory) {
+  live_bytes -= static_cast<int64_t>(malloc_usable_size(memory));  // 0 of nullptr
+  std::free(memory);
+}
 
 }  // namespace
 
 // Of the whole test program. Not inlined: GCC would take a free() for the wrong end of a new.
 [[gnu::noinline]] void* operator new(size_t bytes) {
-  if (bytes >= large) ++large_allocations;
-  if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  if (void* const memory = taken(std::malloc(bytes == 0 ? 1 : bytes), bytes)) return memory;
   throw std::bad_alloc();
 }
 [[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
-  if (bytes >= large) ++large_allocations;
-  return std::malloc(bytes == 0 ? 1 : bytes);
+  return taken(std::malloc(bytes == 0 ? 1 : bytes), bytes);
 }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { given_back(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { given_back(memory); }
+
+namespace transformlet {
+
+HeapWatch::HeapWatch() : before_(live_bytes) { peak_bytes = before_; }
+int64_t HeapWatch::peak() const { return peak_bytes - before_; }
+
+}  // namespace transformlet
 
 namespace transformlet {
 namespace {

@@ -52,4 +52,19 @@ struct BenchArguments {
 };
 int bench_command(const BenchArguments& arguments);
 
+struct ImportArguments {
+  std::string source;  // a folder with model.safetensors and config.json, or the former
+  std::string layout;  // of train/weights/layouts.h
+  std::string output;  // the run's folder
+  std::vector<std::string> overrides;
+};
+int import_command(const ImportArguments& arguments);
+
+struct ExportArguments {
+  std::string run;
+  std::string checkpoint = "newest";  // newest, best, or a step
+  std::string layout, output;
+};
+int export_command(const ExportArguments& arguments);
+
 }  // namespace transformlet

@@ -2,7 +2,7 @@
 
 #include <iostream>
 
-#include "train/checkpoint.h"
+#include "train/commands/checkpoint_choice.h"
 #include "train/commands/commands.h"
 #include "train/config/reader.h"
 #include "train/evaluation.h"
@@ -19,36 +19,15 @@ Split split_named(const std::string& name) {
   throw UsageError(fmt::format("evaluate: there is no split '{}'; there are train, val and test", name));
 }
 
-Checkpoint checkpoint_named(const std::filesystem::path& run, const std::string& name) {
-  if (name == "newest") {
-    NewestCheckpoint newest = newest_checkpoint(run);
-    for (const std::string& warning : newest.warnings) std::cerr << fmt::format("warning: {}\n", warning);
-    if (!newest.checkpoint) throw UsageError(fmt::format("evaluate: {} has no whole checkpoint", run.string()));
-    return std::move(*newest.checkpoint);
-  }
-  if (name == "best") {
-    const std::optional<StoredCheckpoint> best = best_checkpoint(run);
-    if (!best) throw UsageError(fmt::format("evaluate: no checkpoint of {} has a val/loss", run.string()));
-    return load_checkpoint(best->folder);
-  }
-  for (const StoredCheckpoint& stored : list_checkpoints(run)) {
-    if (std::to_string(stored.step) == name) return load_checkpoint(stored.folder);
-  }
-  throw UsageError(
-      fmt::format("evaluate: {} has no checkpoint '{}'; give newest, best or a saved step", run.string(), name));
-}
-
 }  // namespace
 
 int evaluate_command(const EvaluateArguments& arguments) {
   const Split split = split_named(arguments.split);
   const std::filesystem::path run = arguments.run;
-  if (!std::filesystem::is_regular_file(run / "config.yaml")) {
-    throw UsageError(fmt::format("evaluate: {} is not the folder of a run (it has no config.yaml)", arguments.run));
-  }
+  require_run("evaluate", run);
   ExperimentConfig config = read_config_file<ExperimentConfig>(run / "config.yaml", arguments.overrides);
   set_threads(config.train.threads);
-  const Checkpoint checkpoint = checkpoint_named(run, arguments.checkpoint);
+  const Checkpoint checkpoint = chosen_checkpoint("evaluate", run, arguments.checkpoint);
   Experiment experiment(config);
   restore_weights(checkpoint, experiment.parameters);
   if (experiment.task.size(split) == 0) {

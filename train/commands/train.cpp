@@ -8,6 +8,7 @@
 #include "train/config/reader.h"
 #include "train/config/writer.h"
 #include "train/environment.h"
+#include "train/initial_weights.h"
 #include "train/profile_table.h"
 #include "train/signals.h"
 #include "train/stopwatch.h"
@@ -31,7 +32,11 @@ int run_trainer(Trainer& trainer, bool profiled) {
 int start(const TrainArguments& arguments) {
   ExperimentConfig config = read_config_file<ExperimentConfig>(arguments.config, arguments.overrides);
   const int threads = set_threads(config.train.threads);
+  std::string& initial_weights = config.train.initial_weights;  // the run's config must mean the same anywhere
+  if (!initial_weights.empty())
+    initial_weights = std::filesystem::absolute(initial_weights).lexically_normal().string();
   Experiment experiment(config);  // what is wrong with the config shows here, before there is a folder
+  set_initial_weights(config, experiment.parameters);
   RunFolder run = arguments.run.empty()
                       ? RunFolder::create("runs", std::filesystem::path(arguments.config).stem().string())
                       : RunFolder::create_at(arguments.run);
@@ -75,6 +80,7 @@ int resume(const TrainArguments& arguments) {
                                  step, config.train.max_steps));
   }
   Experiment experiment(config);
+  if (checkpoint == nullptr) set_initial_weights(config, experiment.parameters);  // it stopped before the first one
   Trainer trainer(config, experiment, run, checkpoint);
   if (!arguments.overrides.empty()) run.write_config(write_config(config));
   run.log_event(
