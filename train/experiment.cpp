@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace transformlet {
 namespace {
 
@@ -14,6 +16,13 @@ double machine_memory() {
 void TrainConfig::describe(Fields& field) {
   field("max_steps", max_steps, "optimiser steps in all", between(1, 1000000000));
   field("batch_size", batch_size, "examples in a step", between(1, 1000000));
+  // Not gradient_accumulation_steps, under which name other trainers take batches that are as many times larger. Here
+  // batch_size stays what it says, and this changes memory alone.
+  field("micro_batches", micro_batches,
+        "parts that a batch is computed in, one after the other: less memory, the same step to rounding",
+        between(1, 1000000));
+  field.check([&] { return micro_batches <= batch_size; }, {"micro_batches", "batch_size"},
+              "must be at most batch_size");
   field("dtype", dtype, "of weights and activations: float32 runs, float64 proves", one_of({"float32", "float64"}));
   field("recompute", recompute, "drop each block's activations and compute them again: less memory, more time");
   field("log_every", log_every, "steps from one line of metrics.jsonl to the next", between(1, 1000000000));
@@ -49,8 +58,16 @@ double estimated_memory(const ExperimentConfig& config) {
   config.model->build(Scope::dry(parameters), sizes);
   constexpr double copies = 4;  // weights, gradients, and two moments
   const double activations = config.model->activations_per_token(sizes, config.train.recompute) *
-                             static_cast<double>(sizes.max_length) * static_cast<double>(config.train.batch_size);
-  return (copies * static_cast<double>(parameters.count()) + activations) *
+                             static_cast<double>(sizes.max_length) *
+                             static_cast<double>(config.train.micro_batch_size());
+  // A micro-batch's gradient of one parameter at a time, beside the sums.
+  double largest = 0;
+  if (config.train.micro_batches > 1) {
+    for (const Parameter& parameter : parameters.list()) {
+      largest = std::max(largest, static_cast<double>(parameter.value.size()));
+    }
+  }
+  return (copies * static_cast<double>(parameters.count()) + largest + activations) *
              static_cast<double>(size_of(config.dtype())) +
          config.task->data_bytes();
 }

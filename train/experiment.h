@@ -15,11 +15,14 @@
 namespace transformlet {
 
 struct TrainConfig {
-  int64_t max_steps = 1000, batch_size = 64, log_every = 10, threads = 0;
+  int64_t max_steps = 1000, batch_size = 64, micro_batches = 1, log_every = 10, threads = 0;
   std::string dtype = "float32";
   bool recompute = false;
 
   void describe(Fields& field);
+
+  // Examples that are computed with at a time, at most.
+  int64_t micro_batch_size() const { return (batch_size + micro_batches - 1) / micro_batches; }
 };
 
 struct EvaluateConfig {

@@ -108,7 +108,7 @@ void Trainer::measure() {
 
 Score Trainer::finite_score(Split split) const {
   require_finite_weights();
-  const Score score = evaluate(*experiment_.model, experiment_.task, split, config_.train.batch_size);
+  const Score score = evaluate(*experiment_.model, experiment_.task, split, config_.train.micro_batch_size());
   if (!std::isfinite(score.loss())) {
     fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())));
   }

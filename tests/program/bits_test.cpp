@@ -139,6 +139,20 @@ TEST_P(Bits, RecomputingAndThreadsChangeNothing) {
   }
 }
 
+// Micro-batches are other sums than those of the whole batch, but they too are the same sums each time.
+TEST_P(Bits, MicroBatches) {
+  const Arguments micro = {"train.micro_batches=5", "train.threads=1"};
+  const auto one = bits_of_run("one", micro);
+  expect_equal(one, bits_of_run("two", {"train.micro_batches=5", "train.threads=2"}));
+  for (const int step : {60, 50, 40}) {
+    fs::remove_all(run_path("one") / "checkpoints" / fmt::format("step-{}", step));
+  }
+  const Outcome resumed = run_program(folder.path, {"train", "--resume", "one"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(lines_of(resumed.err).front(), "resuming one after step 30");
+  expect_equal(bits_of(run_path("one")), one);
+}
+
 TEST_P(Bits, EverySeedIsAnother) {
   const auto a = bits_of_run("a"), b = bits_of_run("b", {"seed=8"});
   for (const auto& [name, bytes] : a) EXPECT_NE(bytes, b.at(name)) << name;
