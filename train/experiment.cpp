@@ -73,7 +73,7 @@ double estimated_memory(const ExperimentConfig& config) {
 }
 
 bool decays(const Parameter& parameter, const OptimizerConfig& optimizer) {
-  return optimizer_keys(optimizer).decay_all_parameters || parameter.kind == ParameterKind::weight;
+  return optimizer_keys(optimizer).decay_all_parameters || is_weight(parameter.kind);
 }
 
 Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {
@@ -81,7 +81,8 @@ Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {
   model = config.model->build(Scope(parameters, config.seed_value(), config.dtype()), task.sizes());
   std::vector<OptimizedParameter> optimized;
   for (const Parameter& parameter : parameters.list()) {
-    optimized.push_back({parameter.value, decays(parameter, config.optimizer)});
+    optimized.push_back(
+        {parameter.value, decays(parameter, config.optimizer), parameter.kind == ParameterKind::weight});
   }
   optimizer = make_optimizer(config.optimizer, std::move(optimized));
 }

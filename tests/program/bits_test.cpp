@@ -207,16 +207,19 @@ TEST_P(Bits, KilledWithinALineOfMetrics) {
 
 // The bits of an optimiser with a state of its own come back, too; and without any checkpoint, all begins anew.
 TEST_P(Bits, ResumedFromEveryCheckpoint) {
-  const Arguments sgd = {"optimizer={name: sgd, learning_rate: 0.05, momentum: 0.9, nesterov: true}"};
-  const auto whole = bits_of_run("whole", sgd);
-  for (int step = 50; step >= 0; step -= 10) {
-    for (int later = step + 10; later <= 60; later += 10) {
-      fs::remove_all(run_path("whole") / "checkpoints" / fmt::format("step-{}", later));
+  for (const auto& [name, optimizer] :
+       {std::pair("sgd", "{name: sgd, learning_rate: 0.05, momentum: 0.9, nesterov: true}"),
+        std::pair("lion", "{name: lion, weight_decay: 0.1}"), std::pair("muon", "{name: muon, weight_decay: 0.1}")}) {
+    const auto whole = bits_of_run(name, {std::string("optimizer=") + optimizer});
+    for (int step = 50; step >= 0; step -= 10) {
+      for (int later = step + 10; later <= 60; later += 10) {
+        fs::remove_all(run_path(name) / "checkpoints" / fmt::format("step-{}", later));
+      }
+      const Outcome resumed = run_program(folder.path, {"train", "--resume", name});
+      EXPECT_EQ(resumed.status, 0) << resumed.err;
+      EXPECT_EQ(lines_of(resumed.err).front(), fmt::format("resuming {} after step {}", name, step));
+      expect_equal(bits_of(run_path(name)), whole);
     }
-    const Outcome resumed = run_program(folder.path, {"train", "--resume", "whole"});
-    EXPECT_EQ(resumed.status, 0) << resumed.err;
-    EXPECT_EQ(lines_of(resumed.err).front(), fmt::format("resuming whole after step {}", step));
-    expect_equal(bits_of(run_path("whole")), whole);
   }
 }
 
