@@ -25,6 +25,9 @@ void TrainConfig::describe(Fields& field) {
               "must be at most batch_size");
   field("dtype", dtype, "of weights and activations: float32 runs, float64 proves", one_of({"float32", "float64"}));
   field("recompute", recompute, "drop each block's activations and compute them again: less memory, more time");
+  field("ema_decay", ema_decay,
+        "keep a running average of the weights that keeps this much of itself a step, and evaluate it; null: none",
+        greater_than(0), less_than(1));
   field("log_every", log_every, "steps from one line of metrics.jsonl to the next", between(1, 1000000000));
   field("threads", threads, "threads to compute with; 0: as many as there are CPUs to use", between(0, 1024));
 }
@@ -56,7 +59,7 @@ double estimated_memory(const ExperimentConfig& config) {
   Parameters parameters;
   const ModelSizes sizes = config.task->sizes();
   config.model->build(Scope::dry(parameters), sizes);
-  constexpr double copies = 4;  // weights, gradients, and two moments
+  const double copies = config.train.ema_decay ? 5 : 4;  // weights, gradients, two moments, and an average
   const double activations = config.model->activations_per_token(sizes, config.train.recompute) *
                              static_cast<double>(sizes.max_length) *
                              static_cast<double>(config.train.micro_batch_size());

@@ -76,6 +76,8 @@ int run(int argc, char** argv) {
   evaluate_app->add_option("RUN", evaluate.run, "the folder of a run")->required();
   evaluate_app->add_option("key=value", evaluate.overrides, overrides_help);
   evaluate_app->add_option("--checkpoint", evaluate.checkpoint, "newest, best, or a saved step")->capture_default_str();
+  evaluate_app->add_option("--weights", evaluate.weights,
+                           "averaged or raw (default: averaged where train.ema_decay has made them)");
   evaluate_app->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
   evaluate_app->callback([&] { status = evaluate_command(evaluate); });
 

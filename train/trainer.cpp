@@ -27,6 +27,11 @@ void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters)
   restore(checkpoint.weights, weights);
 }
 
+void restore_averaged_weights(const Checkpoint& checkpoint, const Parameters& parameters) {
+  std::vector<NamedTensor> weights = named(parameters);
+  restore(checkpoint.averaged_weights, weights);
+}
+
 Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed)
     : config_(config),
       experiment_(experiment),
@@ -40,6 +45,11 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
     experiment_.optimizer->restore(resumed->step, state);
     steps_done_ = resumed->step;
     saved_ = resumed->step;
+  }
+  if (config.train.ema_decay) {
+    averages_.emplace(experiment_.parameters, *config.train.ema_decay);
+    // A run that kept none so far begins with its present weights.
+    if (resumed != nullptr && !resumed->averaged_weights.empty()) averages_->restore(resumed->averaged_weights);
   }
   // Only now: a checkpoint that does not fit must not cost the run a line.
   cut_metrics(run.metrics_path(), steps_done_);
@@ -75,6 +85,7 @@ void Trainer::step() {
                               number(newest_.loss), number(newest_.gradient_norm)));
   }
   ++steps_done_;
+  if (averages_) averages_->update(steps_done_);
 
   val_loss_.reset();
   tokens_ += newest_.tokens;
@@ -106,8 +117,9 @@ void Trainer::measure() {
   tokens_ = timed_steps_ = 0;
 }
 
-Score Trainer::finite_score(Split split) const {
+Score Trainer::finite_score(Split split) {
   require_finite_weights();
+  const AveragedWeights::InPlace averaged(averages_ ? &*averages_ : nullptr);
   const Score score = evaluate(*experiment_.model, experiment_.task, split, config_.train.micro_batch_size());
   if (!std::isfinite(score.loss())) {
     fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())));
@@ -132,6 +144,7 @@ void Trainer::save() {
   Checkpoint checkpoint;
   checkpoint.step = steps_done_;
   checkpoint.weights = named(experiment_.parameters);
+  if (averages_) checkpoint.averaged_weights = averages_->tensors();
   checkpoint.val_loss = val_loss_;
   for (const NamedState& state : experiment_.optimizer->state())
     checkpoint.optimizer.push_back({state.name, state.value});

@@ -1,6 +1,7 @@
 // The training loop.
 #pragma once
 
+#include "train/averaged_weights.h"
 #include "train/checkpoint.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
@@ -12,6 +13,8 @@ namespace transformlet {
 
 // Puts a checkpoint's weights into a model. An Error lists every one that is missing, unknown or of another shape.
 void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters);
+// The same with the averages that the checkpoint keeps of them.
+void restore_averaged_weights(const Checkpoint& checkpoint, const Parameters& parameters);
 
 class Trainer {
  public:
@@ -30,7 +33,8 @@ class Trainer {
   // The line of metrics.jsonl of this step, if one is due.
   void measure();
   void save();
-  Score finite_score(Split split) const;
+  // Of the averaged weights, if there are any.
+  Score finite_score(Split split);
   // Weights that a step has made infinite would be found out by the next one's loss: too late for what is between.
   void require_finite_weights() const;
   [[noreturn]] void fail_diverged(const std::string& what) const;
@@ -40,6 +44,7 @@ class Trainer {
   Experiment& experiment_;
   RunFolder& run_;
   TrainingStep training_step_;
+  std::optional<AveragedWeights> averages_;
   std::optional<MetricsWriter> metrics_;
   Progress progress_;
   int64_t steps_done_ = 0;

@@ -91,6 +91,15 @@ void combine(int64_t n, double a, const T* x, double b, T* y) {
 }
 
 template <class T>
+void move_towards(int64_t n, double share, const T* x, T* y) {
+  const T of_the_way = static_cast<T>(share);
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) y[i] += of_the_way * (x[i] - y[i]);
+  });
+}
+
+template <class T>
 void clamp(int64_t n, double bound, const T* x, T* y) {
   const T high = static_cast<T>(bound), low = -high;
   // Both comparisons are false for NaN, which therefore stays.
@@ -101,7 +110,8 @@ void clamp(int64_t n, double bound, const T* x, T* y) {
 }
 
 template <class T>
-constexpr OptimizerKernels<T> table = {sgd<T>, sgd_momentum<T>, adam<T>, lion<T>, combine<T>, clamp<T>};
+constexpr OptimizerKernels<T> table = {sgd<T>,     sgd_momentum<T>, adam<T>, lion<T>,
+                                       combine<T>, move_towards<T>, clamp<T>};
 
 }  // namespace
 

@@ -46,6 +46,8 @@ struct OptimizerKernels {
   void (*lion)(int64_t n, const LionCoefficients& coefficients, const T* gradient, T* value, T* momentum);
   // y[i] = a * x[i] + b * y[i]; y may be x.
   void (*combine)(int64_t n, double a, const T* x, double b, T* y);
+  // y[i] += share * (x[i] - y[i]): what is equal stays equal, which shares rounded apart would not keep.
+  void (*move_towards)(int64_t n, double share, const T* x, T* y);
   // y[i] = x[i], brought into -bound ... bound. NaN stays NaN.
   void (*clamp)(int64_t n, double bound, const T* x, T* y);
 };

@@ -153,6 +153,23 @@ TEST_P(Bits, MicroBatches) {
   expect_equal(bits_of(run_path("one")), one);
 }
 
+// Averages only look on, and come back with the rest.
+TEST_P(Bits, AveragedWeights) {
+  const Arguments averaging = {"train.ema_decay=0.9", "train.threads=1"};
+  const auto whole = bits_of_run("one", averaging);
+  EXPECT_TRUE(whole.contains("step-60/averaged_weights.safetensors"));
+  EXPECT_NE(whole.at("step-60/averaged_weights.safetensors"), whole.at("step-60/weights.safetensors"));
+  EXPECT_EQ(whole.at("step-60/weights.safetensors"), bits_of_run("plain").at("step-60/weights.safetensors"));
+  expect_equal(whole, bits_of_run("two", {"train.ema_decay=0.9", "train.threads=2"}));
+  for (int step = 50; step >= 0; step -= 10) {
+    for (int later = step + 10; later <= 60; later += 10) {
+      fs::remove_all(run_path("one") / "checkpoints" / fmt::format("step-{}", later));
+    }
+    EXPECT_EQ(run_program(folder.path, {"train", "--resume", "one"}).status, 0);
+    expect_equal(bits_of(run_path("one")), whole);
+  }
+}
+
 TEST_P(Bits, EverySeedIsAnother) {
   const auto a = bits_of_run("a"), b = bits_of_run("b", {"seed=8"});
   for (const auto& [name, bytes] : a) EXPECT_NE(bytes, b.at(name)) << name;

@@ -108,6 +108,38 @@ TEST_F(Usage, EvaluateRepeatsWhatTrainingMeasured) {
   EXPECT_NE(earlier.out.find("/1200 positions right"), std::string::npos) << earlier.out;
 }
 
+// What training measures is the averages where there are any; both can be asked for.
+TEST_F(Usage, EvaluatesAveragedWeightsOrRawOnes) {
+  const Outcome trained =
+      run({"train", "small.yaml", "--run", "run", "train.max_steps=20", "train.ema_decay=0.9", "evaluate.every=20"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const std::vector<std::string> lines = lines_of(metrics_of(folder.path / "run"));
+  const auto test = nlohmann::json::parse(lines.back());
+  const auto line = [&](const std::string& note) {
+    return fmt::format("test at step 20{}: {}/{} positions right, accuracy {}, loss {}\n", note,
+                       test.at("test/correct").get<int>(), test.at("test/positions").get<int>(),
+                       test.at("test/accuracy").get<double>(), test.at("test/loss").get<double>());
+  };
+  EXPECT_EQ(run({"evaluate", "run"}).out, line(" (averaged weights)"));
+  EXPECT_EQ(run({"evaluate", "run", "--weights", "averaged"}).out, line(" (averaged weights)"));
+  const Outcome raw = run({"evaluate", "run", "--weights", "raw"});
+  EXPECT_TRUE(raw.out.starts_with("test at step 20: ")) << raw.out;
+  EXPECT_NE(raw.out, line(""));
+  refuses({"evaluate", "run", "--weights", "best"},
+          "evaluate: there are no weights 'best'; there are averaged and raw");
+  train_a_little("plain");
+  refuses({"evaluate", "plain", "--weights", "averaged"},
+          "evaluate: the checkpoint of step 3 has no averaged weights; train.ema_decay asks for them");
+  const Outcome plain = run({"train", "small.yaml", "--run", "raw", "train.max_steps=20"});
+  ASSERT_EQ(plain.status, 0) << plain.err;
+  EXPECT_EQ(run({"evaluate", "raw"}).out, raw.out) << "averaging changed the weights themselves";
+  // A run that has kept none so far begins with its weights as they are; one that keeps none any more forgets them.
+  EXPECT_EQ(run({"train", "--resume", "raw", "train.max_steps=25", "train.ema_decay=0.9"}).status, 0);
+  EXPECT_TRUE(run({"evaluate", "raw"}).out.starts_with("test at step 25 (averaged weights): "));
+  EXPECT_EQ(run({"train", "--resume", "raw", "train.max_steps=30", "train.ema_decay=null"}).status, 0);
+  EXPECT_TRUE(run({"evaluate", "raw"}).out.starts_with("test at step 30: "));
+}
+
 TEST_F(Usage, HelpAndVersion) {
   const Outcome version = run({"--version"});
   EXPECT_EQ(version.status, 0);

@@ -22,6 +22,7 @@ struct EvaluateArguments {
   std::string run;
   std::string checkpoint = "newest";  // newest, best, or a step
   std::string split = "test";
+  std::string weights;  // averaged or raw; empty: averaged where the checkpoint has them
   std::vector<std::string> overrides;
 };
 int evaluate_command(const EvaluateArguments& arguments);
