@@ -5,6 +5,7 @@
 
 #include "optim/clip.h"
 #include "train/checkpoint.h"
+#include "train/divergence.h"
 #include "train/restore.h"
 #include "train/signals.h"
 #include "train/stopwatch.h"
@@ -82,7 +83,8 @@ void Trainer::step() {
   newest_ = training_step_(steps_done_);
   if (newest_.diverged()) {
     fail_diverged(fmt::format("at step {} the loss is {} and the gradient's norm {}", steps_done_ + 1,
-                              number(newest_.loss), number(newest_.gradient_norm)));
+                              number(newest_.loss), number(newest_.gradient_norm)),
+                  first_not_finite_in_step(training_step_, experiment_.parameters, steps_done_));
   }
   ++steps_done_;
   if (averages_) averages_->update(steps_done_);
@@ -120,22 +122,30 @@ void Trainer::measure() {
 Score Trainer::finite_score(Split split) {
   require_finite_weights();
   const AveragedWeights::InPlace averaged(averages_ ? &*averages_ : nullptr);
-  const Score score = evaluate(*experiment_.model, experiment_.task, split, config_.train.micro_batch_size());
+  const std::vector<int64_t> examples = all_examples(experiment_.task, split);
+  const Score score = evaluate(*experiment_.model, experiment_.task, split, examples, config_.train.micro_batch_size());
   if (!std::isfinite(score.loss())) {
-    fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())));
+    fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())),
+                  first_not_finite_in_evaluation(*experiment_.model, experiment_.task, split, examples,
+                                                 config_.train.micro_batch_size()));
   }
   return score;
 }
 
-void Trainer::require_finite_weights() const {
+void Trainer::require_finite_weights() {
   if (std::isfinite(global_norm(experiment_.parameters.tensors()))) return;
-  fail_diverged(fmt::format("after step {} some weights are not finite", steps_done_));
+  fail_diverged(fmt::format("after step {} some weights are not finite", steps_done_),
+                first_weight_not_finite(experiment_.parameters));
 }
 
-void Trainer::fail_diverged(const std::string& what) const {
-  const std::string saved =
-      saved_ ? fmt::format("the newest checkpoint is step-{}", *saved_) : "there is no checkpoint";
-  fail("diverged: {}; {}", what, saved);
+void Trainer::fail_diverged(const std::string& what, const std::string& first) {
+  const std::string message = first.empty() ? what : fmt::format("{}; the first that is not finite is {}", what, first);
+  run_.log_event("diverged", {{"step", steps_done_}, {"what", message}});
+  const std::string from = saved_ ? fmt::format("the last good checkpoint is {}/checkpoints/step-{}; go on from it",
+                                                run_.path().string(), *saved_)
+                                  : "there is no checkpoint; begin anew";
+  fail("diverged: {}\n{} with a lower learning rate: transformlet train --resume {} optimizer.learning_rate={:.2g}",
+       message, from, run_.path().string(), optimizer_keys(config_.optimizer).learning_rate / 3);
 }
 
 void Trainer::save() {

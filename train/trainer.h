@@ -23,8 +23,8 @@ class Trainer {
   Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed);
 
   // Trains to the last step, evaluates on the test split, and returns 0. Asked to stop by a signal, it saves and
-  // returns 128 + the signal. A loss, gradient or weight that is not finite is an Error that names the step, and is
-  // never saved.
+  // returns 128 + the signal. A loss, gradient or weight that is not finite is never saved. It is an Error of two
+  // lines: the step and what went wrong first, by name; the newest checkpoint and how to go on from it.
   int train();
 
  private:
@@ -36,8 +36,9 @@ class Trainer {
   // Of the averaged weights, if there are any.
   Score finite_score(Split split);
   // Weights that a step has made infinite would be found out by the next one's loss: too late for what is between.
-  void require_finite_weights() const;
-  [[noreturn]] void fail_diverged(const std::string& what) const;
+  void require_finite_weights();
+  // `first` names what went wrong first; empty: nobody knows.
+  [[noreturn]] void fail_diverged(const std::string& what, const std::string& first);
   void test();
 
   const ExperimentConfig& config_;
