@@ -96,18 +96,18 @@ TEST(Divergence, NamesAnOpWithoutParametersByTheLayerBefore) {
   EXPECT_EQ(run.in_step(), "the output of cross_entropy after head.out ()");
 }
 
-// The loss is finite, but on the way back a number grows beyond float32: in the order of the backward pass the head
-// comes first, and its gradients are finite still.
+// The loss is finite, but on the way back numbers grow beyond float32, in both blocks. In the order of the backward
+// pass the head comes first, whose gradients are finite, then the second block, then the first.
 TEST(Divergence, NamesAGradientInTheOrderOfTheBackwardPass) {
-  Planted run({"model.num_layers=1", "model.norm_position=pre"});
-  run.fill("encoder.blocks.0.feed_forward.down.weight", 0);  // so that the next does not reach the loss
-  run.fill("encoder.blocks.0.feed_forward.up.bias", 3e38);
+  Planted run({"model.norm_position=pre"});
+  for (const std::string block : {"encoder.blocks.0.feed_forward.", "encoder.blocks.1.feed_forward."}) {
+    run.fill(block + "down.weight", 0);  // so that the next does not reach the loss
+    run.fill(block + "up.bias", 3e38);
+  }
   run.fill("head.norm.gain", 1000);  // so that what comes back is larger than 1
-  const std::string found = run.in_step();
-  EXPECT_EQ(found, "the gradient of encoder.blocks.0.feed_forward.down.weight (16, 32)");
-  EXPECT_EQ(
-      first_activation_not_finite([&] { return run.training_step.loss(run.training_step.micro_batches(3)[0], 3); }),
-      "");
+  EXPECT_EQ(run.in_step(), "the gradient of encoder.blocks.1.feed_forward.down.weight (16, 32)");
+  const auto compute = [&] { return run.training_step.loss(run.training_step.micro_batches(3)[0], 3); };
+  EXPECT_EQ(first_activation_not_finite(compute), "");
 }
 
 }  // namespace
