@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
+
+#include "base/random.h"
 
 namespace transformlet {
 namespace {
@@ -24,6 +27,19 @@ std::vector<int64_t> all_examples(const Task& task, Split split) {
   std::vector<int64_t> examples(static_cast<size_t>(task.size(split)));
   std::iota(examples.begin(), examples.end(), 0);
   return examples;
+}
+
+// Floyd's algorithm: as many draws as there are examples to choose, however large the split (Bentley and Floyd 1987).
+std::vector<int64_t> evaluated_examples(const ExperimentConfig& config, Split split) {
+  const int64_t size = config.task->size(split);
+  if (split != Split::validation || !config.evaluate.examples) return all_examples(*config.task, split);
+  RandomStream stream(RandomKey(config.seed_value()) / "evaluation");
+  std::set<int64_t> chosen;
+  for (int64_t last = size - *config.evaluate.examples; last < size; ++last) {
+    const int64_t drawn = stream.below(last + 1);
+    chosen.insert(chosen.contains(drawn) ? last : drawn);
+  }
+  return {chosen.begin(), chosen.end()};
 }
 
 std::vector<std::vector<int64_t>> in_batches(const std::vector<int64_t>& examples, int64_t batch_size) {

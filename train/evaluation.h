@@ -1,7 +1,7 @@
 // How well a model does on a split.
 #pragma once
 
-#include "train/task.h"
+#include "train/experiment.h"
 
 namespace transformlet {
 
@@ -22,6 +22,10 @@ Score evaluate(const Model& model, const Task& task, Split split, const std::vec
 
 // All places of a split.
 std::vector<int64_t> all_examples(const Task& task, Split split);
+
+// Those that a config evaluates: of the validation split evaluate.examples, drawn without replacement as a function of
+// the seed, and in ascending order; of the others all.
+std::vector<int64_t> evaluated_examples(const ExperimentConfig& config, Split split);
 
 // The examples in batches, the last of which may be smaller.
 std::vector<std::vector<int64_t>> in_batches(const std::vector<int64_t>& examples, int64_t batch_size);

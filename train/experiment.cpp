@@ -35,6 +35,15 @@ void TrainConfig::describe(Fields& field) {
 void EvaluateConfig::describe(Fields& field) {
   field("every", every, "steps from one evaluation on the validation split to the next; 0: only at the end",
         between(0, 1000000000));
+  field("examples", examples,
+        "how many examples of the validation split are evaluated: always the same ones, a function of the seed; null: "
+        "all",
+        between(1, 1000000000));
+  field("patience", patience,
+        "evaluations in a row without a better val/loss after which training ends; each better one is saved as a "
+        "checkpoint; null: never",
+        between(1, 1000000000));
+  field.check([&] { return !patience || every > 0; }, {"patience", "every"}, "needs an evaluate.every above 0");
 }
 
 void ExperimentConfig::describe(Fields& field) {
@@ -49,6 +58,10 @@ void ExperimentConfig::describe(Fields& field) {
   field.group("gradcheck", gradcheck, "what `transformlet gradcheck` checks, and how");
   field.check([&] { return task->size(Split::train) >= train.batch_size; }, {"train.batch_size", "task"},
               "is larger than the number of training examples");
+  field.check([&] { return evaluate.examples.value_or(0) <= task->size(Split::validation); },
+              {"evaluate.examples", "task"}, "is larger than the number of validation examples");
+  field.check([&] { return !evaluate.patience || task->size(Split::validation) > 0; }, {"evaluate.patience", "task"},
+              "needs validation examples");
   field.check([&] { return task->data_bytes() <= machine_memory(); }, {"task"},
               "its data needs more memory than the machine has");
   field.check([&] { return estimated_memory(*this) <= machine_memory(); }, {"model", "task", "train.batch_size"},

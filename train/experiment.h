@@ -28,6 +28,7 @@ struct TrainConfig {
 
 struct EvaluateConfig {
   int64_t every = 0;
+  std::optional<int64_t> examples, patience;
 
   void describe(Fields& field);
 };

@@ -38,12 +38,14 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
       experiment_(experiment),
       run_(run),
       training_step_(config, experiment),
-      progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps) {
+      progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps),
+      early_stop_(config.evaluate.patience) {
   if (resumed != nullptr) {
     restore_weights(*resumed, experiment_.parameters);
     std::vector<NamedState> state;
     for (const NamedTensor& tensor : resumed->optimizer) state.push_back({tensor.name, tensor.value});
     experiment_.optimizer->restore(resumed->step, state);
+    early_stop_.restore(resumed->extra);
     steps_done_ = resumed->step;
     saved_ = resumed->step;
   }
@@ -59,7 +61,7 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
 
 int Trainer::train() {
   if (steps_done_ == 0 && config_.checkpoint.is_due(0)) save();
-  while (steps_done_ < config_.train.max_steps) {
+  while (!is_over()) {
     if (const int signal = stop_signal()) {
       if (saved_ != steps_done_) save();
       run_.log_event("stopped", {{"step", steps_done_}});
@@ -70,9 +72,9 @@ int Trainer::train() {
     step();
     measure();
     // The test's line comes before the last checkpoint, so that resuming a finished run finds nothing left to do.
-    const bool is_last = steps_done_ == config_.train.max_steps;
-    if (is_last) test();
-    if (is_last || config_.checkpoint.is_due(steps_done_)) save();
+    if (is_over() && steps_done_ < config_.train.max_steps) stop_early();
+    if (is_over()) test();
+    if (is_over() || config_.checkpoint.is_due(steps_done_) || is_best_) save();
   }
   run_.log_event("finished", {{"step", steps_done_}});
   return 0;
@@ -90,6 +92,7 @@ void Trainer::step() {
   if (averages_) averages_->update(steps_done_);
 
   val_loss_.reset();
+  is_best_ = false;
   tokens_ += newest_.tokens;
   ++timed_steps_;
   seconds_ += stopwatch.lap();
@@ -107,6 +110,7 @@ void Trainer::measure() {
   if (evaluates) {
     const Score score = finite_score(Split::validation);
     val_loss_ = score.loss();
+    is_best_ = early_stop_.measure(score.loss()) && config_.checkpoint.keep_best;
     line.push_back({"val/loss", score.loss()});
     line.push_back({"val/accuracy", score.accuracy()});
     progress_.note(
@@ -119,10 +123,18 @@ void Trainer::measure() {
   tokens_ = timed_steps_ = 0;
 }
 
+void Trainer::stop_early() {
+  run_.log_event("stopped_early", {{"step", steps_done_}, {"best_val_loss", *early_stop_.best_val_loss()}});
+  progress_.note(
+      fmt::format("stopped early after step {}: val/loss was {:.5g} at best, {} evaluations ago; "
+                  "transformlet evaluate {} --checkpoint best",
+                  steps_done_, *early_stop_.best_val_loss(), early_stop_.evaluations_since(), run_.path().string()));
+}
+
 Score Trainer::finite_score(Split split) {
   require_finite_weights();
   const AveragedWeights::InPlace averaged(averages_ ? &*averages_ : nullptr);
-  const std::vector<int64_t> examples = all_examples(experiment_.task, split);
+  const std::vector<int64_t> examples = evaluated_examples(config_, split);
   const Score score = evaluate(*experiment_.model, experiment_.task, split, examples, config_.train.micro_batch_size());
   if (!std::isfinite(score.loss())) {
     fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())),
@@ -156,6 +168,7 @@ void Trainer::save() {
   checkpoint.weights = named(experiment_.parameters);
   if (averages_) checkpoint.averaged_weights = averages_->tensors();
   checkpoint.val_loss = val_loss_;
+  early_stop_.save(checkpoint.extra);
   for (const NamedState& state : experiment_.optimizer->state())
     checkpoint.optimizer.push_back({state.name, state.value});
   save_checkpoint(run_.path(), checkpoint);

@@ -3,6 +3,7 @@
 
 #include "train/averaged_weights.h"
 #include "train/checkpoint.h"
+#include "train/early_stop.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
 #include "train/progress.h"
@@ -22,16 +23,21 @@ class Trainer {
   // and to whose step the run's metrics are cut back.
   Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed);
 
-  // Trains to the last step, evaluates on the test split, and returns 0. Asked to stop by a signal, it saves and
-  // returns 128 + the signal. A loss, gradient or weight that is not finite is never saved. It is an Error of two
-  // lines: the step and what went wrong first, by name; the newest checkpoint and how to go on from it.
+  // Trains to the last step, or until val/loss has not become better for too long, evaluates on the test split, and
+  // returns 0. Asked to stop by a signal, it saves and returns 128 + the signal. A loss, gradient or weight that is not
+  // finite is never saved. It is an Error of two lines: the step and what went wrong first, by name; the newest
+  // checkpoint and how to go on from it.
   int train();
+
+  // All steps are done, or val/loss has not become better for too long.
+  bool is_over() const { return steps_done_ >= config_.train.max_steps || early_stop_.is_over(); }
 
  private:
   // One step of the optimiser; `steps_done` counts it when it is through.
   void step();
   // The line of metrics.jsonl of this step, if one is due.
   void measure();
+  void stop_early();
   void save();
   // Of the averaged weights, if there are any.
   Score finite_score(Split split);
@@ -50,7 +56,9 @@ class Trainer {
   Progress progress_;
   int64_t steps_done_ = 0;
   std::optional<double> val_loss_;  // at steps_done_
-  std::optional<int64_t> saved_;    // the step of the newest checkpoint
+  EarlyStop early_stop_;
+  bool is_best_ = false;          // val_loss_ is the best so far, and patience asks for that one
+  std::optional<int64_t> saved_;  // the step of the newest checkpoint
 
   StepResult newest_;
   // Since the last line.

@@ -74,7 +74,8 @@ int evaluate_command(const EvaluateArguments& arguments) {
   if (experiment.task.size(split) == 0) {
     throw UsageError(fmt::format("evaluate: the {} split has no examples", arguments.split));
   }
-  const Score score = evaluate(*experiment.model, experiment.task, split, config.train.micro_batch_size());
+  const Score score = evaluate(*experiment.model, experiment.task, split, evaluated_examples(config, split),
+                               config.train.micro_batch_size());
   std::cout << fmt::format("{} at step {}{}: {}/{} positions right, accuracy {}, loss {}\n", name_of(split),
                            checkpoint.step, averaged ? " (averaged weights)" : "", score.correct, score.positions,
                            score.accuracy(), score.loss());
