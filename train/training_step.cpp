@@ -54,7 +54,7 @@ Tensor TrainingStep::loss(const MicroBatch& part, int64_t step) const {
          part.counted_targets;
 }
 
-StepResult TrainingStep::operator()(int64_t step) {
+StepResult TrainingStep::operator()(int64_t step, std::optional<double> rate) {
   if (current_profile != nullptr) current_profile->skip();
   Stopwatch stopwatch;
   const std::vector<MicroBatch> parts = micro_batches(step);
@@ -77,7 +77,8 @@ StepResult TrainingStep::operator()(int64_t step) {
 
   const OptimizerKeys& keys = optimizer_keys(config_.optimizer);
   result.gradient_norm = global_norm(gradients);
-  result.learning_rate = learning_rate(config_.schedule, step, config_.train.max_steps, keys.learning_rate);
+  result.learning_rate =
+      rate ? *rate : learning_rate(config_.schedule, step, config_.train.max_steps, keys.learning_rate);
   if (result.diverged()) return result;
   if (keys.clip_value) gradients = clip_by_value(gradients, *keys.clip_value);
   experiment_.optimizer->step(gradients, result.learning_rate, clip_scale(result.gradient_norm, keys.clip_norm));

@@ -34,8 +34,9 @@ class TrainingStep {
   TrainingStep(const ExperimentConfig& config, Experiment& experiment);
 
   // Makes the batch of this step (0 is the first), differentiates the loss, clips, and moves the weights. A profile of
-  // this thread is told of the parts "batch" and "optimizer".
-  StepResult operator()(int64_t step);
+  // this thread is told of the parts "batch" and "optimizer". A rate takes the place of the schedule's, and then steps
+  // may be more than train.max_steps.
+  StepResult operator()(int64_t step, std::optional<double> rate = {});
 
   // What a step computes with, for those who want to see it again: the parts of its batch, and the loss of a part.
   std::vector<MicroBatch> micro_batches(int64_t step);

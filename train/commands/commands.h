@@ -43,6 +43,14 @@ struct GradcheckArguments {
 };
 int gradcheck_command(const GradcheckArguments& arguments);
 
+struct FindLrArguments {
+  std::string config;
+  double from = 1e-6, to = 10;
+  int64_t steps = 100;
+  std::vector<std::string> overrides;
+};
+int find_lr_command(const FindLrArguments& arguments);
+
 struct BenchArguments {
   std::string config;
   int64_t steps = 100, warm_up = 10;
