@@ -161,8 +161,10 @@ TEST_F(Usage, Describe) {
   const Outcome all = run({"describe"});
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(all.err, "");
-  for (const std::string key : {"task.name", "task.seq_len", "model.num_heads", "optimizer.betas", "optimizer.nesterov",
-                                "schedule.warmup_steps", "train.max_steps", "evaluate.every", "checkpoint.keep_best"}) {
+  for (const std::string key :
+       {"task.name", "task.seq_len", "model.num_heads", "optimizer.betas", "optimizer.nesterov",
+        "optimizer.adamw_learning_rate", "schedule.warmup_steps", "train.max_steps", "train.micro_batches",
+        "train.ema_decay", "evaluate.every", "evaluate.examples", "evaluate.patience", "checkpoint.keep_best"}) {
     EXPECT_NE(all.out.find(key + "  "), std::string::npos) << key;
   }
 
