@@ -12,8 +12,8 @@ namespace transformlet {
 // y = x W^T + b. weight (out, in), bias (out): Xavier-uniform and zeros unless said otherwise.
 struct Linear {
   Linear(const Scope& scope, int64_t in_features, int64_t out_features, bool with_bias = true,
-         const Initializer& initializer = xavier_uniform())
-      : weight(scope.parameter("weight", {out_features, in_features}, initializer)) {
+         const Initializer& initializer = xavier_uniform(), ParameterKind kind = ParameterKind::weight)
+      : weight(scope.parameter("weight", {out_features, in_features}, initializer, kind)) {
     if (with_bias) bias = scope.parameter("bias", {out_features}, all_zeros(), ParameterKind::bias);
   }
 

@@ -34,7 +34,7 @@ Classifier::Classifier(const Scope& scope, const ClassifierOptions& given, const
                 options.blocks.d_model),
       embedding_dropout(scope / "embedding" / "dropout", options.embedding_dropout),
       encoder(scope / "encoder", options.blocks),
-      head(scope / "head", options.blocks.d_model, sizes.classes) {
+      head(scope / "head", options.blocks.d_model, sizes.classes, true, xavier_uniform(), ParameterKind::outer_weight) {
   if (options.pooling == Pooling::cls) {
     cls = scope.parameter("cls", {1, 1, options.blocks.d_model}, normal(0.02), ParameterKind::embedding);
   }

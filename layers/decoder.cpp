@@ -24,7 +24,8 @@ Decoder::Decoder(const Scope& scope, const DecoderOptions& options, const ModelS
             "the decoder predicts {} classes from {} ids: set model.tie_embeddings to false", sizes.classes,
             sizes.vocab_size);
   } else {
-    head.emplace(scope / "head", options.blocks.d_model, sizes.classes, false, normal(options.init_deviation));
+    head.emplace(scope / "head", options.blocks.d_model, sizes.classes, false, normal(options.init_deviation),
+                 ParameterKind::outer_weight);
   }
 }
 

@@ -83,7 +83,8 @@ EncoderDecoder::EncoderDecoder(const Scope& scope, const EncoderDecoderOptions& 
             "the decoder predicts {} classes from {} ids: set model.tie_embeddings to false", sizes.classes,
             sizes.vocab_size);
   } else {
-    head.emplace(scope / "head", options.decoder.d_model, sizes.classes, false);
+    head.emplace(scope / "head", options.decoder.d_model, sizes.classes, false, xavier_uniform(),
+                 ParameterKind::outer_weight);
   }
 }
 

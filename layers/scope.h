@@ -11,8 +11,12 @@
 
 namespace transformlet {
 
-// What a parameter is, for weight decay: optimisers usually decay weights only.
-enum class ParameterKind { weight, bias, gain, embedding };
+// What a parameter is, for optimisers: they usually decay weights only, and some move the matrices between hidden
+// layers in a way of their own. outer_weight: a weight that faces ids or classes, of the first or last layer.
+enum class ParameterKind { weight, outer_weight, bias, gain, embedding };
+inline bool is_weight(ParameterKind kind) {
+  return kind == ParameterKind::weight || kind == ParameterKind::outer_weight;
+}
 
 struct Parameter {
   Tensor value;  // a leaf, named

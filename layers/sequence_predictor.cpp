@@ -19,9 +19,12 @@ SequencePredictor::SequencePredictor(const Scope& scope, const SequencePredictor
     : options(given),
       sizes(given_sizes),
       input_dropout(scope / "input" / "dropout", options.input_dropout),
-      input_projection(
-          only_if(options.input == Input::one_hot,
-                  [&] { return Linear(scope / "input" / "projection", sizes.vocab_size, options.encoder.d_model); })),
+      input_projection(only_if(options.input == Input::one_hot,
+                               [&] {
+                                 return Linear(scope / "input" / "projection", sizes.vocab_size,
+                                               options.encoder.d_model, true, xavier_uniform(),
+                                               ParameterKind::outer_weight);
+                               })),
       embedding(
           only_if(options.input == Input::embedding,
                   [&] { return Embedding(scope / "input" / "embedding", sizes.vocab_size, options.encoder.d_model); })),
@@ -30,7 +33,8 @@ SequencePredictor::SequencePredictor(const Scope& scope, const SequencePredictor
       head_hidden(scope / "head" / "hidden", options.encoder.d_model, options.encoder.d_model),
       head_norm(scope / "head" / "norm", options.encoder.d_model),
       head_dropout(scope / "head" / "dropout", options.encoder.dropout),
-      head_out(scope / "head" / "out", options.encoder.d_model, sizes.classes) {}
+      head_out(scope / "head" / "out", options.encoder.d_model, sizes.classes, true, xavier_uniform(),
+               ParameterKind::outer_weight) {}
 
 Tensor SequencePredictor::embed(const Tokens& ids, const Pass& pass) const {
   require(ids.shape().rank() == 2, "the model takes ids of shape (batch, length), not {}", ids.shape());

@@ -35,4 +35,25 @@ void AdamConfig::describe(Fields& field) {
   describe_decay_and_clipping(field);
 }
 
+void LionConfig::describe(Fields& field) {
+  field("learning_rate", learning_rate, "largest learning rate; the schedule starts from it", greater_than(0));
+  field("betas", betas, "how much of the running mean gradient the direction of a step takes, and how much it keeps",
+        at_least(0), less_than(1));
+  describe_decay_and_clipping(field);
+}
+
+void MuonConfig::describe(Fields& field) {
+  field("learning_rate", learning_rate, "largest learning rate of hidden matrices; the schedule starts from it",
+        greater_than(0));
+  field("momentum", momentum, "how much of the running mean gradient of hidden matrices a step keeps", at_least(0),
+        less_than(1));
+  field("adamw_learning_rate", adamw_learning_rate,
+        "largest learning rate of all other parameters, which AdamW moves; it follows the schedule too",
+        greater_than(0));
+  field("betas", betas, "AdamW's: how much of the means of gradient and squared gradient a step keeps", at_least(0),
+        less_than(1));
+  field("epsilon", epsilon, "AdamW's: added to the root of the mean squared gradient", at_least(1e-30));
+  describe_decay_and_clipping(field);
+}
+
 }  // namespace transformlet

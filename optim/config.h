@@ -2,8 +2,8 @@
 //   optimizer: {name: adam, learning_rate: 5.0e-4, betas: [0.9, 0.999], clip_norm: 5.0}
 //
 // Below, x is a parameter, g its gradient times the step's gradient_scale, r the learning rate, d the weight decay (0
-// for a parameter that does not decay), and t counts steps from 1. State starts at zero. Every formula is PyTorch's
-// (torch.optim 1.13), to rounding.
+// for a parameter that does not decay), and t counts steps from 1. State starts at zero. The formulas of SGD, Adam and
+// AdamW are PyTorch's (torch.optim 1.13), those of Lion and Muon their authors' published code's, to rounding.
 #pragma once
 
 #include <array>
@@ -66,7 +66,43 @@ struct AdamWConfig : AdamConfig {
   AdamWConfig() { weight_decay = 0.01; }
 };
 
-using OptimizerConfig = std::variant<AdamConfig, AdamWConfig, SgdConfig>;
+// Lion (Chen et al. 2023, Symbolic Discovery of Optimization Algorithms, algorithm 2; github.com/google/automl) with
+// betas b1 and b2, and decoupled decay:
+//   x <- (1 - r d) x - r sign(b1 m + (1 - b1) g)
+//   m <- b2 m + (1 - b2) g
+// Every element moves by r, so r is to be 3 to 10 times smaller than AdamW's, and d as many times larger.
+// State: momentum (m).
+struct LionConfig : OptimizerKeys {
+  static constexpr const char* name = "lion";
+  static constexpr const char* help = "Lion (Chen et al. 2023): the sign of a momentum; decoupled weight decay";
+  std::array<double, 2> betas = {0.9, 0.99};
+  LionConfig() { learning_rate = 1e-4; }
+
+  void describe(Fields& field);
+};
+
+// Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon; github.com/KellerJordan/Muon) with momentum u, for the
+// matrices (rows, columns) of hidden layers:
+//   m <- u m + (1 - u) g
+//   x <- (1 - r d) x - r sqrt(max(1, rows / columns)) O((1 - u) g + u m)
+// where O, by five steps of optim/newton_schulz.h, brings all singular values near 1. It computes in the parameter's
+// dtype, where the authors' code goes through bfloat16. A packed projection of queries, keys and values is one matrix.
+//
+// Every other parameter (embeddings, the first and last matrix, gains, biases) moves by AdamW with `betas` and
+// `epsilon`, at the rate r * adamw_learning_rate / learning_rate: the schedule moves both rates alike.
+// State: momentum (m); of the others first_moment, second_moment.
+struct MuonConfig : OptimizerKeys {
+  static constexpr const char* name = "muon";
+  static constexpr const char* help =
+      "Muon (Jordan et al. 2024): orthogonalised momentum for the matrices of hidden layers, AdamW for all else";
+  double momentum = 0.95, adamw_learning_rate = 3e-4, epsilon = 1e-10;
+  std::array<double, 2> betas = {0.9, 0.95};
+  MuonConfig() { learning_rate = 0.02; }
+
+  void describe(Fields& field);
+};
+
+using OptimizerConfig = std::variant<AdamConfig, AdamWConfig, SgdConfig, LionConfig, MuonConfig>;
 
 inline const OptimizerKeys& optimizer_keys(const OptimizerConfig& config) {
   return std::visit([](const auto& chosen) -> const OptimizerKeys& { return chosen; }, config);

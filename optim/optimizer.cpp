@@ -18,8 +18,11 @@ void overwrite_with(Tensor& to, const Tensor& from) {
 
 }  // namespace
 
-Optimizer::Optimizer(std::vector<OptimizedParameter> parameters, std::vector<std::string> state_names)
-    : parameters_(std::move(parameters)), state_names_(std::move(state_names)) {
+Optimizer::Optimizer(std::vector<OptimizedParameter> parameters, const std::vector<std::string>& state_names)
+    : Optimizer(std::move(parameters), [&](const OptimizedParameter&) { return state_names; }) {}
+
+Optimizer::Optimizer(std::vector<OptimizedParameter> parameters, const StateNames& state_names)
+    : parameters_(std::move(parameters)) {
   std::set<std::string> names;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& value = parameters_[i].value;
@@ -27,8 +30,9 @@ Optimizer::Optimizer(std::vector<OptimizedParameter> parameters, std::vector<std
     require(!value.name().empty(), "optimizer: parameter number {}, of shape {}, has no name: make it by leaf(x, name)",
             i, value);
     require(names.insert(value.name()).second, "optimizer: parameter {} stands twice", value.name());
-    TensorList& state = states_.emplace_back();
-    for (size_t s = 0; s < state_names_.size(); ++s) state.push_back(zeros(value.shape(), value.dtype()));
+    state_names_.push_back(state_names(parameters_[i]));
+    states_.emplace_back();
+    for (size_t s = 0; s < state_names_[i].size(); ++s) states_[i].push_back(zeros(value.shape(), value.dtype()));
   }
 }
 
@@ -54,8 +58,8 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
 std::vector<NamedState> Optimizer::state() const {
   std::vector<NamedState> all;
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    for (size_t s = 0; s < state_names_.size(); ++s)
-      all.push_back({parameters_[i].value.name() + "/" + state_names_[s], states_[i][s]});
+    for (size_t s = 0; s < state_names_[i].size(); ++s)
+      all.push_back({parameters_[i].value.name() + "/" + state_names_[i][s], states_[i][s]});
   }
   return all;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,12 @@
 namespace transformlet {
 
 // A leaf to be trained. `decays`: whether weight decay applies to it. The caller decides that; the usual choice is
-// matrices of weights, but not biases, gains of norms and embeddings.
+// matrices of weights, but not biases, gains of norms and embeddings. `is_hidden`: a weight between hidden layers,
+// which faces neither ids nor classes: some optimisers treat such matrices in a way of their own.
 struct OptimizedParameter {
   Tensor value;
   bool decays;
+  bool is_hidden = false;
 };
 
 // One tensor of an optimiser's state: "<parameter's name>/first_moment".
@@ -53,19 +56,22 @@ class Optimizer {
     double learning_rate, gradient_scale;
   };
 
-  // Every parameter gets one tensor of zeros, of its own shape and dtype, for each of `state_names`. Errors: a
+  // Every parameter gets one tensor of zeros, of its own shape and dtype, for each of its state's names. Errors: a
   // parameter that is no leaf, has no name (state is saved under it), or stands twice.
-  Optimizer(std::vector<OptimizedParameter> parameters, std::vector<std::string> state_names);
+  using StateNames = std::function<std::vector<std::string>(const OptimizedParameter&)>;
+  Optimizer(std::vector<OptimizedParameter> parameters, const StateNames& state_names);
+  // The same names for all.
+  Optimizer(std::vector<OptimizedParameter> parameters, const std::vector<std::string>& state_names);
 
-  // Writes one parameter and its state, which are in the order of `state_names`.
+  // Writes one parameter and its state, which is in the order of its names.
   virtual void update(OptimizedParameter& parameter, const Tensor& gradient, TensorList& state, const Step& step) = 0;
 
  private:
   void check_gradients(const TensorList& gradients) const;
 
   std::vector<OptimizedParameter> parameters_;
-  std::vector<std::string> state_names_;
-  std::vector<TensorList> states_;  // one list for each parameter
+  std::vector<std::vector<std::string>> state_names_;  // one list for each parameter
+  std::vector<TensorList> states_;                     // beside them
   int64_t step_count_ = 0;
 };
 

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* weights_file = "weights.safetensors";
 constexpr const char* optimizer_file = "optimizer.safetensors";
+constexpr const char* averaged_file = "averaged_weights.safetensors";
 constexpr const char* state_file = "state.json";
 constexpr std::string_view temporary_prefix = ".temporary-";  // train/durable_file.cpp's files begin like this, too
 
@@ -57,6 +58,10 @@ void write_files(const fs::path& folder, const Checkpoint& checkpoint) {
   write_safetensors(folder / optimizer_file, {checkpoint.optimizer, metadata});
   CheckpointState state{checkpoint.step, checkpoint.val_loss, checkpoint.extra, {}};
   for (const char* name : {weights_file, optimizer_file}) state.files[name] = digest_of_file(folder / name);
+  if (!checkpoint.averaged_weights.empty()) {
+    write_safetensors(folder / averaged_file, {checkpoint.averaged_weights, metadata});
+    state.files[averaged_file] = digest_of_file(folder / averaged_file);
+  }
   replace_file(folder / state_file, checkpoint_state_text(state));
 }
 
@@ -83,6 +88,9 @@ CheckpointState state_of_folder(const fs::path& folder) {
   require(!named || named == state.step, "{}: it holds step {}", folder.string(), state.step);
   for (const char* name : {weights_file, optimizer_file}) {
     require(state.files.contains(name), "{}: state.json does not name {}", folder.string(), name);
+  }
+  for (const char* name : {weights_file, optimizer_file, averaged_file}) {
+    if (!state.files.contains(name)) continue;  // nothing was averaged
     std::error_code code;
     const auto size = static_cast<int64_t>(fs::file_size(folder / name, code));
     if (code) fail_on_file(folder / name, "cannot be read", code.value());
@@ -141,6 +149,9 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   checkpoint.step = state.step;
   checkpoint.weights = read_safetensors(folder / weights_file).tensors;
   checkpoint.optimizer = read_safetensors(folder / optimizer_file).tensors;
+  if (state.files.contains(averaged_file)) {
+    checkpoint.averaged_weights = read_safetensors(folder / averaged_file).tensors;
+  }
   checkpoint.val_loss = state.val_loss;
   checkpoint.extra = std::move(state.extra);
   return checkpoint;

@@ -2,7 +2,8 @@
 //
 //   weights.safetensors     the model's parameters by their names
 //   optimizer.safetensors   the optimiser's state
-//   state.json              format version, step, validation loss, extra strings; length and CRC-32 of the other two
+//   averaged_weights.safetensors   running averages of the weights, if there are any (train/averaged_weights.h)
+//   state.json              format version, step, validation loss, extra strings; length and CRC-32 of the others
 //
 // One is written into a hidden folder, synced, and then renamed, so that a crash at any instant leaves the ones before
 // whole. What a crash leaves behind is ignored, and removed by the next save. Only the process that holds the run's
@@ -27,6 +28,7 @@ struct Checkpoint {
   std::vector<NamedTensor> optimizer;
   std::optional<double> val_loss;  // val/loss at this step, if it was measured: by it the best one is found
   std::map<std::string, std::string> extra;
+  std::vector<NamedTensor> averaged_weights = {};  // empty: none are kept
 };
 
 struct StoredCheckpoint {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
+
+#include "base/random.h"
 
 namespace transformlet {
 namespace {
@@ -20,13 +23,44 @@ int64_t count_correct(const Tensor& logits, const Tokens& targets) {
 
 }  // namespace
 
+std::vector<int64_t> all_examples(const Task& task, Split split) {
+  std::vector<int64_t> examples(static_cast<size_t>(task.size(split)));
+  std::iota(examples.begin(), examples.end(), 0);
+  return examples;
+}
+
+// Floyd's algorithm: as many draws as there are examples to choose, however large the split (Bentley and Floyd 1987).
+std::vector<int64_t> evaluated_examples(const ExperimentConfig& config, Split split) {
+  const int64_t size = config.task->size(split);
+  if (split != Split::validation || !config.evaluate.examples) return all_examples(*config.task, split);
+  RandomStream stream(RandomKey(config.seed_value()) / "evaluation");
+  std::set<int64_t> chosen;
+  for (int64_t last = size - *config.evaluate.examples; last < size; ++last) {
+    const int64_t drawn = stream.below(last + 1);
+    chosen.insert(chosen.contains(drawn) ? last : drawn);
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
+std::vector<std::vector<int64_t>> in_batches(const std::vector<int64_t>& examples, int64_t batch_size) {
+  std::vector<std::vector<int64_t>> batches;
+  const auto count = static_cast<int64_t>(examples.size());
+  for (int64_t begin = 0; begin < count; begin += batch_size) {
+    batches.emplace_back(examples.begin() + begin, examples.begin() + std::min(begin + batch_size, count));
+  }
+  return batches;
+}
+
 Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_size) {
+  return evaluate(model, task, split, all_examples(task, split), batch_size);
+}
+
+Score evaluate(const Model& model, const Task& task, Split split, const std::vector<int64_t>& examples,
+               int64_t batch_size) {
   const NoRecording off;
   Score score;
-  for (int64_t begin = 0; begin < task.size(split); begin += batch_size) {
-    std::vector<int64_t> examples(static_cast<size_t>(std::min(batch_size, task.size(split) - begin)));
-    std::iota(examples.begin(), examples.end(), begin);
-    const Batch batch = task.batch(split, examples);
+  for (const std::vector<int64_t>& some : in_batches(examples, batch_size)) {
+    const Batch batch = task.batch(split, some);
     const Tensor logits = model(batch.model_inputs(), Pass::evaluation());
     score.loss_sum += cross_entropy(logits, batch.targets).item();
     score.correct += count_correct(logits, batch.targets);

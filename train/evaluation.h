@@ -1,7 +1,7 @@
 // How well a model does on a split.
 #pragma once
 
-#include "train/task.h"
+#include "train/experiment.h"
 
 namespace transformlet {
 
@@ -15,7 +15,19 @@ struct Score {
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(positions); }
 };
 
-// Over the whole split, in its own order.
+// Over the whole split, in its own order, or over the examples at some of its places.
 Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_size);
+Score evaluate(const Model& model, const Task& task, Split split, const std::vector<int64_t>& examples,
+               int64_t batch_size);
+
+// All places of a split.
+std::vector<int64_t> all_examples(const Task& task, Split split);
+
+// Those that a config evaluates: of the validation split evaluate.examples, drawn without replacement as a function of
+// the seed, and in ascending order; of the others all.
+std::vector<int64_t> evaluated_examples(const ExperimentConfig& config, Split split);
+
+// The examples in batches, the last of which may be smaller.
+std::vector<std::vector<int64_t>> in_batches(const std::vector<int64_t>& examples, int64_t batch_size);
 
 }  // namespace transformlet

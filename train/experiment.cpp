@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace transformlet {
 namespace {
 
@@ -14,10 +16,20 @@ double machine_memory() {
 void TrainConfig::describe(Fields& field) {
   field("max_steps", max_steps, "optimiser steps in all", between(1, 1000000000));
   field("batch_size", batch_size, "examples in a step", between(1, 1000000));
+  // Not gradient_accumulation_steps, under which name other trainers take batches that are as many times larger. Here
+  // batch_size stays what it says, and this changes memory alone.
+  field("micro_batches", micro_batches,
+        "parts that a batch is computed in, one after the other: less memory, the same step to rounding",
+        between(1, 1000000));
+  field.check([&] { return micro_batches <= batch_size; }, {"micro_batches", "batch_size"},
+              "must be at most batch_size");
   field("dtype", dtype, "of weights and activations: float32 runs, float64 proves", one_of({"float32", "float64"}));
   field("initial_weights", initial_weights,
         "a run, a checkpoint's folder or a safetensors file whose weights training begins with; empty: random ones");
   field("recompute", recompute, "drop each block's activations and compute them again: less memory, more time");
+  field("ema_decay", ema_decay,
+        "keep a running average of the weights that keeps this much of itself a step, and evaluate it; null: none",
+        greater_than(0), less_than(1));
   field("log_every", log_every, "steps from one line of metrics.jsonl to the next", between(1, 1000000000));
   field("threads", threads, "threads to compute with; 0: as many as there are CPUs to use", between(0, 1024));
 }
@@ -25,6 +37,15 @@ void TrainConfig::describe(Fields& field) {
 void EvaluateConfig::describe(Fields& field) {
   field("every", every, "steps from one evaluation on the validation split to the next; 0: only at the end",
         between(0, 1000000000));
+  field("examples", examples,
+        "how many examples of the validation split are evaluated: always the same ones, a function of the seed; null: "
+        "all",
+        between(1, 1000000000));
+  field("patience", patience,
+        "evaluations in a row without a better val/loss after which training ends; each better one is saved as a "
+        "checkpoint; null: never",
+        between(1, 1000000000));
+  field.check([&] { return !patience || every > 0; }, {"patience", "every"}, "needs an evaluate.every above 0");
 }
 
 void ExperimentConfig::describe(Fields& field) {
@@ -39,6 +60,10 @@ void ExperimentConfig::describe(Fields& field) {
   field.group("gradcheck", gradcheck, "what `transformlet gradcheck` checks, and how");
   field.check([&] { return task->size(Split::train) >= train.batch_size; }, {"train.batch_size", "task"},
               "is larger than the number of training examples");
+  field.check([&] { return evaluate.examples.value_or(0) <= task->size(Split::validation); },
+              {"evaluate.examples", "task"}, "is larger than the number of validation examples");
+  field.check([&] { return !evaluate.patience || task->size(Split::validation) > 0; }, {"evaluate.patience", "task"},
+              "needs validation examples");
   field.check([&] { return task->data_bytes() <= machine_memory(); }, {"task"},
               "its data needs more memory than the machine has");
   field.check([&] { return estimated_memory(*this) <= machine_memory(); }, {"model", "task", "train.batch_size"},
@@ -49,16 +74,24 @@ double estimated_memory(const ExperimentConfig& config) {
   Parameters parameters;
   const ModelSizes sizes = config.task->sizes();
   config.model->build(Scope::dry(parameters), sizes);
-  constexpr double copies = 4;  // weights, gradients, and two moments
+  const double copies = config.train.ema_decay ? 5 : 4;  // weights, gradients, two moments, and an average
   const double activations = config.model->activations_per_token(sizes, config.train.recompute) *
-                             static_cast<double>(sizes.max_length) * static_cast<double>(config.train.batch_size);
-  return (copies * static_cast<double>(parameters.count()) + activations) *
+                             static_cast<double>(sizes.max_length) *
+                             static_cast<double>(config.train.micro_batch_size());
+  // A micro-batch's gradient of one parameter at a time, beside the sums.
+  double largest = 0;
+  if (config.train.micro_batches > 1) {
+    for (const Parameter& parameter : parameters.list()) {
+      largest = std::max(largest, static_cast<double>(parameter.value.size()));
+    }
+  }
+  return (copies * static_cast<double>(parameters.count()) + largest + activations) *
              static_cast<double>(size_of(config.dtype())) +
          config.task->data_bytes();
 }
 
 bool decays(const Parameter& parameter, const OptimizerConfig& optimizer) {
-  return optimizer_keys(optimizer).decay_all_parameters || parameter.kind == ParameterKind::weight;
+  return optimizer_keys(optimizer).decay_all_parameters || is_weight(parameter.kind);
 }
 
 Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {
@@ -66,7 +99,8 @@ Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {
   model = config.model->build(Scope(parameters, config.seed_value(), config.dtype()), task.sizes());
   std::vector<OptimizedParameter> optimized;
   for (const Parameter& parameter : parameters.list()) {
-    optimized.push_back({parameter.value, decays(parameter, config.optimizer)});
+    optimized.push_back(
+        {parameter.value, decays(parameter, config.optimizer), parameter.kind == ParameterKind::weight});
   }
   optimizer = make_optimizer(config.optimizer, std::move(optimized));
 }

@@ -15,15 +15,20 @@
 namespace transformlet {
 
 struct TrainConfig {
-  int64_t max_steps = 1000, batch_size = 64, log_every = 10, threads = 0;
+  int64_t max_steps = 1000, batch_size = 64, micro_batches = 1, log_every = 10, threads = 0;
   std::string dtype = "float32", initial_weights;
   bool recompute = false;
+  std::optional<double> ema_decay;
 
   void describe(Fields& field);
+
+  // Examples that are computed with at a time, at most.
+  int64_t micro_batch_size() const { return (batch_size + micro_batches - 1) / micro_batches; }
 };
 
 struct EvaluateConfig {
   int64_t every = 0;
+  std::optional<int64_t> examples, patience;
 
   void describe(Fields& field);
 };

@@ -76,6 +76,8 @@ int run(int argc, char** argv) {
   evaluate_app->add_option("RUN", evaluate.run, "the folder of a run")->required();
   evaluate_app->add_option("key=value", evaluate.overrides, overrides_help);
   evaluate_app->add_option("--checkpoint", evaluate.checkpoint, "newest, best, or a saved step")->capture_default_str();
+  evaluate_app->add_option("--weights", evaluate.weights,
+                           "averaged or raw (default: averaged where train.ema_decay has made them)");
   evaluate_app->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
   evaluate_app->callback([&] { status = evaluate_command(evaluate); });
 
@@ -106,6 +108,16 @@ int run(int argc, char** argv) {
     gradcheck.overrides = gradcheck_words;
     status = gradcheck_command(gradcheck);
   });
+
+  FindLrArguments find_lr;
+  CLI::App* const find_lr_app =
+      app.add_subcommand("find-lr", "suggest a learning rate by steps at ever larger ones; makes no run");
+  find_lr_app->add_option("CONFIG", find_lr.config, "a YAML file")->required();
+  find_lr_app->add_option("key=value", find_lr.overrides, overrides_help);
+  find_lr_app->add_option("--from", find_lr.from, "the learning rate of the first step")->capture_default_str();
+  find_lr_app->add_option("--to", find_lr.to, "of the last, unless the loss explodes")->capture_default_str();
+  find_lr_app->add_option("--steps", find_lr.steps, "steps at most")->capture_default_str()->check(at_least(20));
+  find_lr_app->callback([&] { status = find_lr_command(find_lr); });
 
   BenchArguments bench;
   CLI::App* const bench_app = app.add_subcommand("bench", "time the training steps of a config; makes no run");

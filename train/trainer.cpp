@@ -5,6 +5,7 @@
 
 #include "optim/clip.h"
 #include "train/checkpoint.h"
+#include "train/divergence.h"
 #include "train/restore.h"
 #include "train/signals.h"
 #include "train/stopwatch.h"
@@ -27,12 +28,18 @@ void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters)
   restore(checkpoint.weights, weights);
 }
 
+void restore_averaged_weights(const Checkpoint& checkpoint, const Parameters& parameters) {
+  std::vector<NamedTensor> weights = named(parameters);
+  restore(checkpoint.averaged_weights, weights);
+}
+
 Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed)
     : config_(config),
       experiment_(experiment),
       run_(run),
       training_step_(config, experiment),
-      progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps) {
+      progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps),
+      early_stop_(config.evaluate.patience) {
   if (resumed != nullptr) {
     restore_weights(*resumed, experiment_.parameters);
     if (resumed->step > 0) {  // before the first step there is no state: what is imported has none
@@ -40,8 +47,14 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
       for (const NamedTensor& tensor : resumed->optimizer) state.push_back({tensor.name, tensor.value});
       experiment_.optimizer->restore(resumed->step, state);
     }
+    early_stop_.restore(resumed->extra);
     steps_done_ = resumed->step;
     saved_ = resumed->step;
+  }
+  if (config.train.ema_decay) {
+    averages_.emplace(experiment_.parameters, *config.train.ema_decay);
+    // A run that kept none so far begins with its present weights.
+    if (resumed != nullptr && !resumed->averaged_weights.empty()) averages_->restore(resumed->averaged_weights);
   }
   // Only now: a checkpoint that does not fit must not cost the run a line.
   cut_metrics(run.metrics_path(), steps_done_);
@@ -50,7 +63,7 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
 
 int Trainer::train() {
   if (steps_done_ == 0 && config_.checkpoint.is_due(0)) save();
-  while (steps_done_ < config_.train.max_steps) {
+  while (!is_over()) {
     if (const int signal = stop_signal()) {
       if (saved_ != steps_done_) save();
       run_.log_event("stopped", {{"step", steps_done_}});
@@ -61,9 +74,9 @@ int Trainer::train() {
     step();
     measure();
     // The test's line comes before the last checkpoint, so that resuming a finished run finds nothing left to do.
-    const bool is_last = steps_done_ == config_.train.max_steps;
-    if (is_last) test();
-    if (is_last || config_.checkpoint.is_due(steps_done_)) save();
+    if (is_over() && steps_done_ < config_.train.max_steps) stop_early();
+    if (is_over()) test();
+    if (is_over() || config_.checkpoint.is_due(steps_done_) || is_best_) save();
   }
   run_.log_event("finished", {{"step", steps_done_}});
   return 0;
@@ -74,11 +87,14 @@ void Trainer::step() {
   newest_ = training_step_(steps_done_);
   if (newest_.diverged()) {
     fail_diverged(fmt::format("at step {} the loss is {} and the gradient's norm {}", steps_done_ + 1,
-                              number(newest_.loss), number(newest_.gradient_norm)));
+                              number(newest_.loss), number(newest_.gradient_norm)),
+                  first_not_finite_in_step(training_step_, experiment_.parameters, steps_done_));
   }
   ++steps_done_;
+  if (averages_) averages_->update(steps_done_);
 
   val_loss_.reset();
+  is_best_ = false;
   tokens_ += newest_.tokens;
   ++timed_steps_;
   seconds_ += stopwatch.lap();
@@ -96,6 +112,7 @@ void Trainer::measure() {
   if (evaluates) {
     const Score score = finite_score(Split::validation);
     val_loss_ = score.loss();
+    is_best_ = early_stop_.measure(score.loss()) && config_.checkpoint.keep_best;
     line.push_back({"val/loss", score.loss()});
     line.push_back({"val/accuracy", score.accuracy()});
     progress_.note(
@@ -108,24 +125,41 @@ void Trainer::measure() {
   tokens_ = timed_steps_ = 0;
 }
 
-Score Trainer::finite_score(Split split) const {
+void Trainer::stop_early() {
+  run_.log_event("stopped_early", {{"step", steps_done_}, {"best_val_loss", *early_stop_.best_val_loss()}});
+  progress_.note(
+      fmt::format("stopped early after step {}: val/loss was {:.5g} at best, {} evaluations ago; "
+                  "transformlet evaluate {} --checkpoint best",
+                  steps_done_, *early_stop_.best_val_loss(), early_stop_.evaluations_since(), run_.path().string()));
+}
+
+Score Trainer::finite_score(Split split) {
   require_finite_weights();
-  const Score score = evaluate(*experiment_.model, experiment_.task, split, config_.train.batch_size);
+  const AveragedWeights::InPlace averaged(averages_ ? &*averages_ : nullptr);
+  const std::vector<int64_t> examples = evaluated_examples(config_, split);
+  const Score score = evaluate(*experiment_.model, experiment_.task, split, examples, config_.train.micro_batch_size());
   if (!std::isfinite(score.loss())) {
-    fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())));
+    fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())),
+                  first_not_finite_in_evaluation(*experiment_.model, experiment_.task, split, examples,
+                                                 config_.train.micro_batch_size()));
   }
   return score;
 }
 
-void Trainer::require_finite_weights() const {
+void Trainer::require_finite_weights() {
   if (std::isfinite(global_norm(experiment_.parameters.tensors()))) return;
-  fail_diverged(fmt::format("after step {} some weights are not finite", steps_done_));
+  fail_diverged(fmt::format("after step {} some weights are not finite", steps_done_),
+                first_weight_not_finite(experiment_.parameters));
 }
 
-void Trainer::fail_diverged(const std::string& what) const {
-  const std::string saved =
-      saved_ ? fmt::format("the newest checkpoint is step-{}", *saved_) : "there is no checkpoint";
-  fail("diverged: {}; {}", what, saved);
+void Trainer::fail_diverged(const std::string& what, const std::string& first) {
+  const std::string message = first.empty() ? what : fmt::format("{}; the first that is not finite is {}", what, first);
+  run_.log_event("diverged", {{"step", steps_done_}, {"what", message}});
+  const std::string from = saved_ ? fmt::format("the last good checkpoint is {}/checkpoints/step-{}; go on from it",
+                                                run_.path().string(), *saved_)
+                                  : "there is no checkpoint; begin anew";
+  fail("diverged: {}\n{} with a lower learning rate: transformlet train --resume {} optimizer.learning_rate={:.2g}",
+       message, from, run_.path().string(), optimizer_keys(config_.optimizer).learning_rate / 3);
 }
 
 void Trainer::save() {
@@ -134,7 +168,9 @@ void Trainer::save() {
   Checkpoint checkpoint;
   checkpoint.step = steps_done_;
   checkpoint.weights = named(experiment_.parameters);
+  if (averages_) checkpoint.averaged_weights = averages_->tensors();
   checkpoint.val_loss = val_loss_;
+  early_stop_.save(checkpoint.extra);
   for (const NamedState& state : experiment_.optimizer->state())
     checkpoint.optimizer.push_back({state.name, state.value});
   save_checkpoint(run_.path(), checkpoint);

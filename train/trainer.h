@@ -1,7 +1,9 @@
 // The training loop.
 #pragma once
 
+#include "train/averaged_weights.h"
 #include "train/checkpoint.h"
+#include "train/early_stop.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
 #include "train/progress.h"
@@ -12,6 +14,8 @@ namespace transformlet {
 
 // Puts a checkpoint's weights into a model. An Error lists every one that is missing, unknown or of another shape.
 void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters);
+// The same with the averages that the checkpoint keeps of them.
+void restore_averaged_weights(const Checkpoint& checkpoint, const Parameters& parameters);
 
 class Trainer {
  public:
@@ -19,32 +23,42 @@ class Trainer {
   // and to whose step the run's metrics are cut back.
   Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed);
 
-  // Trains to the last step, evaluates on the test split, and returns 0. Asked to stop by a signal, it saves and
-  // returns 128 + the signal. A loss, gradient or weight that is not finite is an Error that names the step, and is
-  // never saved.
+  // Trains to the last step, or until val/loss has not become better for too long, evaluates on the test split, and
+  // returns 0. Asked to stop by a signal, it saves and returns 128 + the signal. A loss, gradient or weight that is not
+  // finite is never saved. It is an Error of two lines: the step and what went wrong first, by name; the newest
+  // checkpoint and how to go on from it.
   int train();
+
+  // All steps are done, or val/loss has not become better for too long.
+  bool is_over() const { return steps_done_ >= config_.train.max_steps || early_stop_.is_over(); }
 
  private:
   // One step of the optimiser; `steps_done` counts it when it is through.
   void step();
   // The line of metrics.jsonl of this step, if one is due.
   void measure();
+  void stop_early();
   void save();
-  Score finite_score(Split split) const;
+  // Of the averaged weights, if there are any.
+  Score finite_score(Split split);
   // Weights that a step has made infinite would be found out by the next one's loss: too late for what is between.
-  void require_finite_weights() const;
-  [[noreturn]] void fail_diverged(const std::string& what) const;
+  void require_finite_weights();
+  // `first` names what went wrong first; empty: nobody knows.
+  [[noreturn]] void fail_diverged(const std::string& what, const std::string& first);
   void test();
 
   const ExperimentConfig& config_;
   Experiment& experiment_;
   RunFolder& run_;
   TrainingStep training_step_;
+  std::optional<AveragedWeights> averages_;
   std::optional<MetricsWriter> metrics_;
   Progress progress_;
   int64_t steps_done_ = 0;
   std::optional<double> val_loss_;  // at steps_done_
-  std::optional<int64_t> saved_;    // the step of the newest checkpoint
+  EarlyStop early_stop_;
+  bool is_best_ = false;          // val_loss_ is the best so far, and patience asks for that one
+  std::optional<int64_t> saved_;  // the step of the newest checkpoint
 
   StepResult newest_;
   // Since the last line.

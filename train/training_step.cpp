@@ -3,11 +3,27 @@
 #include <cmath>
 
 #include "autograd/graph.h"
+#include "autograd/kernels/functions.h"
 #include "autograd/profile.h"
 #include "optim/clip.h"
 #include "train/stopwatch.h"
 
 namespace transformlet {
+namespace {
+
+// In place where nobody else holds the sum: the gradients of two parameters may be one buffer.
+void add_to(Tensor& sum, Tensor part) {
+  if (!sum.defined()) {
+    sum = std::move(part);
+  } else if (sum.unshared()) {
+    with_dtype(sum.dtype(),
+               [&]<class T>() { kernels::functions<T>().add_into(sum.size(), part.data<T>(), overwrite<T>(sum)); });
+  } else {
+    sum = sum + part;
+  }
+}
+
+}  // namespace
 
 bool StepResult::diverged() const { return !std::isfinite(loss) || !std::isfinite(gradient_norm); }
 
@@ -16,32 +32,58 @@ TrainingStep::TrainingStep(const ExperimentConfig& config, Experiment& experimen
       experiment_(experiment),
       order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size) {}
 
-StepResult TrainingStep::operator()(int64_t step) {
+std::vector<MicroBatch> TrainingStep::micro_batches(int64_t step) {
+  const std::vector<int64_t> examples = order_.examples(step);
+  const auto begin_of = [&](int64_t part) { return config_.train.batch_size * part / config_.train.micro_batches; };
+  std::vector<MicroBatch> parts;
+  int64_t counted = 0;
+  for (int64_t i = 0; i < config_.train.micro_batches; ++i) {
+    const std::vector<int64_t> some(examples.begin() + begin_of(i), examples.begin() + begin_of(i + 1));
+    parts.push_back({experiment_.task.batch(Split::train, some), begin_of(i), 0});
+    counted += counted_targets(parts.back().batch.targets);
+  }
+  for (MicroBatch& part : parts) part.counted_targets = static_cast<double>(counted);
+  return parts;
+}
+
+Tensor TrainingStep::loss(const MicroBatch& part, int64_t step) const {
+  const Pass pass =
+      Pass::training(config_.seed_value(), step, part.first_sample).with_recompute(config_.train.recompute);
+  // The logits live no longer than the graph needs them: with a large vocabulary they are the largest activation.
+  return cross_entropy((*experiment_.model)(part.batch.model_inputs(), pass), part.batch.targets) /
+         part.counted_targets;
+}
+
+StepResult TrainingStep::operator()(int64_t step, std::optional<double> rate) {
   if (current_profile != nullptr) current_profile->skip();
   Stopwatch stopwatch;
-  const Batch batch = experiment_.task.batch(Split::train, order_.examples(step));
+  const std::vector<MicroBatch> parts = micro_batches(step);
   if (current_profile != nullptr) current_profile->part("batch");
-  const double batch_seconds = stopwatch.lap();
+  StepResult result;
+  result.seconds.batch = stopwatch.lap();
 
-  const Pass pass = Pass::training(config_.seed_value(), step).with_recompute(config_.train.recompute);
-  // The logits live no longer than the graph needs them: with a large vocabulary they are the largest activation.
-  const Tensor loss = cross_entropy((*experiment_.model)(batch.model_inputs(), pass), batch.targets) /
-                      static_cast<double>(counted_targets(batch.targets));
-  const double forward_seconds = stopwatch.lap();
-
-  TensorList gradients = grad(loss, experiment_.parameters.tensors());
-  const double backward_seconds = stopwatch.lap();
+  const TensorList parameters = experiment_.parameters.tensors();
+  TensorList gradients(parameters.size());
+  for (const MicroBatch& part : parts) {
+    const Tensor part_loss = loss(part, step);
+    result.seconds.forward += stopwatch.lap();
+    // One by one, so that no part's gradients are ever there as a whole beside their sum.
+    grad(part_loss, parameters,
+         {.on_gradient = [&](size_t i, Tensor gradient) { add_to(gradients[i], std::move(gradient)); }});
+    result.seconds.backward += stopwatch.lap();
+    result.loss += part_loss.item();
+    result.tokens += part.batch.inputs.size();
+  }
 
   const OptimizerKeys& keys = optimizer_keys(config_.optimizer);
-  StepResult result{.loss = loss.item(),
-                    .gradient_norm = global_norm(gradients),
-                    .learning_rate = learning_rate(config_.schedule, step, config_.train.max_steps, keys.learning_rate),
-                    .tokens = batch.inputs.size()};
+  result.gradient_norm = global_norm(gradients);
+  result.learning_rate =
+      rate ? *rate : learning_rate(config_.schedule, step, config_.train.max_steps, keys.learning_rate);
   if (result.diverged()) return result;
   if (keys.clip_value) gradients = clip_by_value(gradients, *keys.clip_value);
   experiment_.optimizer->step(gradients, result.learning_rate, clip_scale(result.gradient_norm, keys.clip_norm));
   if (current_profile != nullptr) current_profile->part("optimizer");
-  result.seconds = {batch_seconds, forward_seconds, backward_seconds, stopwatch.lap()};
+  result.seconds.optimizer = stopwatch.lap();
   return result;
 }
 

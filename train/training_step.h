@@ -21,13 +21,26 @@ struct StepResult {
   bool diverged() const;
 };
 
+// A part of a step's batch, differentiated by itself: its loss is the sum over its targets divided by those of the
+// whole batch, so that losses and gradients of the parts add up to those of the whole, however the targets are spread.
+struct MicroBatch {
+  Batch batch;
+  int64_t first_sample;    // its place in the whole batch
+  double counted_targets;  // of the whole batch
+};
+
 class TrainingStep {
  public:
   TrainingStep(const ExperimentConfig& config, Experiment& experiment);
 
   // Makes the batch of this step (0 is the first), differentiates the loss, clips, and moves the weights. A profile of
-  // this thread is told of the parts "batch" and "optimizer".
-  StepResult operator()(int64_t step);
+  // this thread is told of the parts "batch" and "optimizer". A rate takes the place of the schedule's, and then steps
+  // may be more than train.max_steps.
+  StepResult operator()(int64_t step, std::optional<double> rate = {});
+
+  // What a step computes with, for those who want to see it again: the parts of its batch, and the loss of a part.
+  std::vector<MicroBatch> micro_batches(int64_t step);
+  Tensor loss(const MicroBatch& part, int64_t step) const;
 
  private:
   const ExperimentConfig& config_;

@@ -75,6 +75,7 @@ inline void finish_row(const Vector<T> (&sums)[vectors], T* c, int64_t columns, 
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; ++v) {
     Vector<T> y = finish.alpha * sums[v];
+    settle(y);
     if (finish.beta != T(0)) y += finish.beta * load(to + v * lanes<T>);
     if (bias != nullptr) y += load(bias + v * lanes<T>);
     store(y, to + v * lanes<T>);

@@ -62,6 +62,44 @@ void adam(int64_t n, const AdamCoefficients& coefficients, const T* gradient, T*
 }
 
 template <class T>
+void lion(int64_t n, const LionCoefficients& coefficients, const T* gradient, T* value, T* momentum) {
+  const T scale = static_cast<T>(coefficients.gradient_scale);
+  const T rate = static_cast<T>(coefficients.learning_rate);
+  const T value_keeps = static_cast<T>(coefficients.value_keeps);
+  const T beta1 = static_cast<T>(coefficients.beta1), rest1 = static_cast<T>(1 - coefficients.beta1);
+  const T beta2 = static_cast<T>(coefficients.beta2), rest2 = static_cast<T>(1 - coefficients.beta2);
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) {
+      const T g = scale * gradient[i], m = momentum[i];
+      const T direction = beta1 * m + rest1 * g;
+      // What is neither above nor below 0 is 0 or NaN, and stays.
+      const T sign = direction > 0 ? T{1} : direction < 0 ? T{-1} : direction;
+      value[i] = value_keeps * value[i] - rate * sign;
+      momentum[i] = beta2 * m + rest2 * g;
+    }
+  });
+}
+
+template <class T>
+void combine(int64_t n, double a, const T* x, double b, T* y) {
+  const T share_of_x = static_cast<T>(a), share_of_y = static_cast<T>(b);
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) y[i] = share_of_x * x[i] + share_of_y * y[i];
+  });
+}
+
+template <class T>
+void move_towards(int64_t n, double share, const T* x, T* y) {
+  const T of_the_way = static_cast<T>(share);
+  for_elements(n, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) y[i] += of_the_way * (x[i] - y[i]);
+  });
+}
+
+template <class T>
 void clamp(int64_t n, double bound, const T* x, T* y) {
   const T high = static_cast<T>(bound), low = -high;
   // Both comparisons are false for NaN, which therefore stays.
@@ -72,7 +110,8 @@ void clamp(int64_t n, double bound, const T* x, T* y) {
 }
 
 template <class T>
-constexpr OptimizerKernels<T> table = {sgd<T>, sgd_momentum<T>, adam<T>, clamp<T>};
+constexpr OptimizerKernels<T> table = {sgd<T>,     sgd_momentum<T>, adam<T>, lion<T>,
+                                       combine<T>, move_towards<T>, clamp<T>};
 
 }  // namespace
 

@@ -27,12 +27,27 @@ struct AdamCoefficients {
   double value_keeps, step_size, root_scale, epsilon;
 };
 
+// g = gradient_scale * gradient
+// value = value_keeps * value - learning_rate * sign(beta1 * momentum + (1 - beta1) * g)
+// momentum = beta2 * momentum + (1 - beta2) * g
+// The sign of 0 is 0, and that of NaN is NaN.
+struct LionCoefficients {
+  double gradient_scale, learning_rate;
+  double beta1, beta2;
+  double value_keeps;
+};
+
 template <class T>
 struct OptimizerKernels {
   // Without momentum: value -= learning_rate * g.
   void (*sgd)(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value);
   void (*sgd_momentum)(int64_t n, const SgdCoefficients& coefficients, const T* gradient, T* value, T* velocity);
   void (*adam)(int64_t n, const AdamCoefficients& coefficients, const T* gradient, T* value, T* first, T* second);
+  void (*lion)(int64_t n, const LionCoefficients& coefficients, const T* gradient, T* value, T* momentum);
+  // y[i] = a * x[i] + b * y[i]; y may be x.
+  void (*combine)(int64_t n, double a, const T* x, double b, T* y);
+  // y[i] += share * (x[i] - y[i]): what is equal stays equal, which shares rounded apart would not keep.
+  void (*move_towards)(int64_t n, double share, const T* x, T* y);
   // y[i] = x[i], brought into -bound ... bound. NaN stays NaN.
   void (*clamp)(int64_t n, double bound, const T* x, T* y);
 };

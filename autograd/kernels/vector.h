@@ -49,6 +49,17 @@ inline Vector<T> broadcast(T value) {
   return value - Vector<T>{};  // not value + 0: that would turn -0 into 0
 }
 
+// Hides from the compiler how x was made. Of a * b + c * d it would fuse one product or the other into a multiply-add,
+// in one place this and in another that, and the bits would differ.
+template <class V>
+inline void settle(V& x) {
+#if defined(__x86_64__)
+  asm("" : "+v"(x));
+#elif defined(__aarch64__)
+  asm("" : "+w"(x));
+#endif
+}
+
 // 0, 1, 2 ... in whole numbers of the elements' size.
 template <class T>
 using LaneIndex = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;

@@ -1,6 +1,10 @@
 // Products at odd sizes, on every instruction set.
 #include "autograd/kernels/matmul.h"
 
+#include <omp.h>
+
+#include <algorithm>
+
 #include "tests/autograd/kernel_sweep.h"
 
 namespace transformlet {
@@ -50,6 +54,43 @@ TYPED_TEST(MatmulSweep, ProductsMatchPlainLoops) {
       });
     }
   });
+}
+
+// However C is cut, among threads or by its own sizes: alpha and beta must not be fused in one place and not in
+// another.
+TYPED_TEST(MatmulSweep, BitsDependOnNeitherThreadsNorRows) {
+  using T = TypeParam;
+  constexpr int64_t size = 163;
+  const auto a = sweep_values<T>(size * size, 1), before = sweep_values<T>(size * size, 4);
+  const auto product = [&](int threads, int64_t rows) {
+    omp_set_num_threads(threads);
+    auto c = before;
+    kernels::matmul<T>().product({.m = rows,
+                                  .n = size,
+                                  .k = size,
+                                  .alpha = T(2.0315),
+                                  .a = a.data(),
+                                  .lda = size,
+                                  .b = a.data(),
+                                  .ldb = size,
+                                  .beta = T(-4.7750),
+                                  .c = c.data(),
+                                  .ldc = size});
+    c.resize(static_cast<size_t>(rows * size));
+    return c;
+  };
+  const int threads_before = omp_get_max_threads();
+  const kernels::Level level_before = kernels::level();
+  for (const kernels::Level level : kernels::available_levels()) {
+    kernels::use_level(level);
+    const auto one = product(1, size);
+    EXPECT_EQ(one, product(2, size));
+    EXPECT_EQ(one, product(3, size));
+    const auto some = product(1, 7);
+    EXPECT_TRUE(std::equal(some.begin(), some.end(), one.begin()));
+  }
+  kernels::use_level(level_before);
+  omp_set_num_threads(threads_before);
 }
 
 }  // namespace

@@ -965,14 +965,67 @@ def cosine_warmup_factor(epoch, warmup, max_iters):
     return factor * epoch / warmup if epoch <= warmup else factor
 
 
-def trajectory(name, optimizer, make, settings, learning_rate=0.01, scheduled=False, group_weight_decay=None):
+class Lion(torch.optim.Optimizer):
+    """Algorithm 2 of Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", with the decay first."""
+
+    def __init__(self, params, lr, betas, weight_decay):
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for x in group["params"]:
+                m = self.state[x].setdefault("m", torch.zeros_like(x))
+                direction = torch.sign(beta1 * m + (1 - beta1) * x.grad)
+                x.copy_((1 - group["lr"] * group["weight_decay"]) * x - group["lr"] * direction)
+                m.copy_(beta2 * m + (1 - beta2) * x.grad)
+
+
+def newton_schulz(matrix, steps=5):
+    """Muon's quintic iteration, in the precision of the matrix (the authors' code goes through bfloat16)."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = matrix / (torch.linalg.matrix_norm(matrix) + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return x.T if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Jordan et al. 2024 for matrices, torch's own AdamW for all else, whose rate keeps its ratio to the matrices'."""
+
+    def __init__(self, params, lr, momentum, weight_decay, adamw_lr, betas, epsilon):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.others = [x for group in self.param_groups for x in group["params"] if x.ndim != 2]
+        self.adamw = torch.optim.AdamW(self.others, adamw_lr, betas, epsilon, weight_decay)
+        self.ratio = adamw_lr / lr
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            rate, mu = group["lr"], group["momentum"]
+            for x in (x for x in group["params"] if x.ndim == 2):
+                m = self.state[x].setdefault("m", torch.zeros_like(x))
+                m.copy_(mu * m + (1 - mu) * x.grad)
+                direction = newton_schulz((1 - mu) * x.grad + mu * m)
+                size = math.sqrt(max(1, x.shape[0] / x.shape[1]))
+                x.copy_((1 - rate * group["weight_decay"]) * x - rate * size * direction)
+            self.adamw.param_groups[0]["lr"] = rate * self.ratio
+        self.adamw.step()
+
+
+def trajectory(name, optimizer, make, settings, learning_rate=0.01, scheduled=False, group_weight_decay=None,
+               shape=(2, 3)):  # fmt: skip
     """STEPS steps on the parameters w and b with gradients drawn at random; the parameters after every step.
 
     make: takes what torch.optim expects first (parameters or groups) and the learning rate.
     group_weight_decay: name -> weight decay, each parameter in a group of its own.
     """
     random = Random("optimizer " + name)
-    shapes = {"w": (2, 3), "b": (4,)}
+    shapes = {"w": shape, "b": (4,)}
     initial = {key: random.normal(*shape) for key, shape in shapes.items()}
     gradients = {key: random.normal(STEPS, *shape) for key, shape in shapes.items()}
     gradients["b"][:, 3] = 0.0  # b[3] never gets a gradient
@@ -1025,6 +1078,26 @@ def adam(name, optimizer="adam", betas=(0.9, 0.999), epsilon=1e-8, weight_decay=
         return kind(groups, rate, betas, epsilon, weight_decay)
 
     return trajectory(name, optimizer, make, settings, **more)
+
+
+def lion(name, betas=(0.9, 0.99), weight_decay=0.0, **more):
+    settings = {"beta1": betas[0], "beta2": betas[1], "weight_decay": weight_decay}
+
+    def make(groups, rate):
+        return Lion(groups, rate, betas, weight_decay)
+
+    return trajectory(name, "lion", make, settings, **more)
+
+
+def muon(name, momentum=0.95, weight_decay=0.0, adamw_learning_rate=0.01, **more):
+    betas, epsilon = (0.9, 0.95), 1e-10
+    settings = {"momentum": momentum, "weight_decay": weight_decay, "adamw_learning_rate": adamw_learning_rate,
+                "beta1": betas[0], "beta2": betas[1], "epsilon": epsilon}  # fmt: skip
+
+    def make(groups, rate):
+        return Muon(groups, rate, momentum, weight_decay, adamw_learning_rate, betas, epsilon)
+
+    return trajectory(name, "muon", make, {**settings, "learning_rate": 0.02}, learning_rate=0.02, **more)
 
 
 def clip(name, scale, max_norm=None, max_value=None):
@@ -1084,6 +1157,13 @@ def optimizers_file():
         adam("adamw_betas", "adamw", betas=(0.9, 0.95), weight_decay=0.1),
         adam("adamw_groups", "adamw", group_weight_decay={"w": 0.1, "b": 0.0}),
         adam("adamw_scheduled", "adamw", weight_decay=0.1, scheduled=True),
+        lion("lion"),
+        lion("lion_betas", betas=(0.95, 0.98)),
+        lion("lion_weight_decay_scheduled", weight_decay=0.1, scheduled=True),
+        muon("muon"),
+        muon("muon_tall", shape=(7, 3)),
+        muon("muon_square_weight_decay_scheduled", shape=(5, 5), weight_decay=0.1, scheduled=True),
+        muon("muon_momentum", shape=(3, 19), momentum=0.8, adamw_learning_rate=0.003),
         clip("clip_norm_above", 4.0, max_norm=1.0),
         clip("clip_norm_below", 0.0625, max_norm=1.0),
         clip("clip_norm_zero", 0.0, max_norm=1.0),

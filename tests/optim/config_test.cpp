@@ -68,12 +68,29 @@ TEST(OptimConfig, DefaultsAreTorchs) {
   EXPECT_TRUE(std::holds_alternative<ConstantSchedule>(adam.schedule));
 }
 
+// Those of lion_pytorch.py and of MuonWithAuxAdam, as published.
+TEST(OptimConfig, DefaultsAreTheAuthors) {
+  const Config lion_config = read("optimizer: {name: lion}\n"), muon_config = read("optimizer: {name: muon}\n");
+  const auto& lion = std::get<LionConfig>(lion_config.optimizer);
+  EXPECT_EQ(lion.learning_rate, 1e-4);
+  EXPECT_EQ(lion.betas, (std::array<double, 2>{0.9, 0.99}));
+  EXPECT_EQ(lion.weight_decay, 0.0);
+  const auto& muon = std::get<MuonConfig>(muon_config.optimizer);
+  EXPECT_EQ(muon.learning_rate, 0.02);
+  EXPECT_EQ(muon.momentum, 0.95);
+  EXPECT_EQ(muon.adamw_learning_rate, 3e-4);
+  EXPECT_EQ(muon.betas, (std::array<double, 2>{0.9, 0.95}));
+  EXPECT_EQ(muon.epsilon, 1e-10);
+  EXPECT_EQ(muon.weight_decay, 0.0);
+}
+
 TEST(OptimConfig, WhatIsWrittenReadsBack) {
   for (const char* text :
        {"optimizer: {name: sgd, learning_rate: 0.1, momentum: 0.9, nesterov: true, clip_value: 0.5}\n"
         "schedule: {name: inverse_square_root, warmup_steps: 20}\n",
         "optimizer: {name: adamw, decay_all_parameters: true, clip_norm: null}\n"
         "schedule: {name: linear, final_learning_rate: 1e-5}\n",
+        "optimizer: {name: lion, betas: [0.95, 0.98]}\n", "optimizer: {name: muon, adamw_learning_rate: 1e-3}\n",
         "optimizer: {name: adam}\nschedule: {name: cosine, cosine_after_warmup: true}\n"}) {
     const std::string written = write_config(read(text));
     EXPECT_EQ(write_config(read(written)), written);
@@ -81,8 +98,9 @@ TEST(OptimConfig, WhatIsWrittenReadsBack) {
 }
 
 TEST(OptimConfig, SaysWhatIsWrongWithAnOptimizer) {
-  EXPECT_EQ(optimizer_error("name: adan"),
-            "c.yaml:1:19: optimizer.name: must be one of adam, adamw, sgd, not 'adan' (did you mean adam?)");
+  EXPECT_EQ(
+      optimizer_error("name: adan"),
+      "c.yaml:1:19: optimizer.name: must be one of adam, adamw, sgd, lion, muon, not 'adan' (did you mean adam?)");
   EXPECT_EQ(optimizer_error("name: sgd"), "c.yaml:1:12: optimizer.learning_rate: required key is missing");
   EXPECT_EQ(optimizer_error("name: adam, learning_rate: 0"),
             "c.yaml:1:40: optimizer.learning_rate: must be greater than 0, not 0");
@@ -98,6 +116,13 @@ TEST(OptimConfig, SaysWhatIsWrongWithAnOptimizer) {
             "c.yaml:1:51: optimizer.clip_value: cannot be combined with clip_norm");
   EXPECT_EQ(optimizer_error("name: adam, momentum: 0.9"),
             "c.yaml:1:25: optimizer.momentum: unknown key where name is adam");
+  EXPECT_EQ(optimizer_error("name: lion, betas: [0.9, 0.99], epsilon: 1e-8"),
+            "c.yaml:1:45: optimizer.epsilon: unknown key where name is lion");
+  EXPECT_EQ(optimizer_error("name: lion, learning_rate: 0"),
+            "c.yaml:1:40: optimizer.learning_rate: must be greater than 0, not 0");
+  EXPECT_EQ(optimizer_error("name: muon, momentum: 1"), "c.yaml:1:35: optimizer.momentum: must be less than 1, not 1");
+  EXPECT_EQ(optimizer_error("name: muon, adamw_learning_rate: 0"),
+            "c.yaml:1:46: optimizer.adamw_learning_rate: must be greater than 0, not 0");
   EXPECT_EQ(optimizer_error("name: sgd, learning_rate: 1, nesterov: true"),
             "c.yaml:1:52: optimizer.nesterov: needs a momentum above 0 and no dampening");
   EXPECT_EQ(optimizer_error("name: sgd, learning_rate: 1, dampening: 0.5"),

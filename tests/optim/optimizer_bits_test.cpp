@@ -17,7 +17,11 @@ std::vector<OptimizerConfig> every_kind() {
   momentum.dampening = 0.25;
   AdamConfig adam;
   adam.weight_decay = 0.1;
-  return {plain, momentum, adam, AdamWConfig()};
+  LionConfig lion;
+  lion.weight_decay = 0.1;
+  MuonConfig muon;
+  muon.weight_decay = 0.1;
+  return {plain, momentum, adam, AdamWConfig(), lion, muon};
 }
 
 Tensor random_tensor(const Shape& shape, DType dtype, RandomKey key) {
@@ -27,14 +31,14 @@ Tensor random_tensor(const Shape& shape, DType dtype, RandomKey key) {
   return tensor(values, shape, dtype);
 }
 
-// Two parameters, the first of which decays.
+// Two parameters, the first of which decays and is hidden.
 struct Trained {
   Trained(const OptimizerConfig& config, DType dtype, int64_t rows) : dtype(dtype), shapes({{rows, 163}, {7}}) {
     for (size_t i = 0; i < shapes.size(); ++i) {
       const auto number = static_cast<int64_t>(i);
       values.push_back(leaf(random_tensor(shapes[i], dtype, RandomKey(1) / number), fmt::format("p{}", i)));
     }
-    optimizer = make_optimizer(config, {{values[0], true}, {values[1], false}});
+    optimizer = make_optimizer(config, {{values[0], true, true}, {values[1], false}});
   }
 
   void steps(int64_t first, int64_t last) {

@@ -139,6 +139,37 @@ TEST_P(Bits, RecomputingAndThreadsChangeNothing) {
   }
 }
 
+// Micro-batches are other sums than those of the whole batch, but they too are the same sums each time.
+TEST_P(Bits, MicroBatches) {
+  const Arguments micro = {"train.micro_batches=5", "train.threads=1"};
+  const auto one = bits_of_run("one", micro);
+  expect_equal(one, bits_of_run("two", {"train.micro_batches=5", "train.threads=2"}));
+  for (const int step : {60, 50, 40}) {
+    fs::remove_all(run_path("one") / "checkpoints" / fmt::format("step-{}", step));
+  }
+  const Outcome resumed = run_program(folder.path, {"train", "--resume", "one"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(lines_of(resumed.err).front(), "resuming one after step 30");
+  expect_equal(bits_of(run_path("one")), one);
+}
+
+// Averages only look on, and come back with the rest.
+TEST_P(Bits, AveragedWeights) {
+  const Arguments averaging = {"train.ema_decay=0.9", "train.threads=1"};
+  const auto whole = bits_of_run("one", averaging);
+  EXPECT_TRUE(whole.contains("step-60/averaged_weights.safetensors"));
+  EXPECT_NE(whole.at("step-60/averaged_weights.safetensors"), whole.at("step-60/weights.safetensors"));
+  EXPECT_EQ(whole.at("step-60/weights.safetensors"), bits_of_run("plain").at("step-60/weights.safetensors"));
+  expect_equal(whole, bits_of_run("two", {"train.ema_decay=0.9", "train.threads=2"}));
+  for (int step = 50; step >= 0; step -= 10) {
+    for (int later = step + 10; later <= 60; later += 10) {
+      fs::remove_all(run_path("one") / "checkpoints" / fmt::format("step-{}", later));
+    }
+    EXPECT_EQ(run_program(folder.path, {"train", "--resume", "one"}).status, 0);
+    expect_equal(bits_of(run_path("one")), whole);
+  }
+}
+
 TEST_P(Bits, EverySeedIsAnother) {
   const auto a = bits_of_run("a"), b = bits_of_run("b", {"seed=8"});
   for (const auto& [name, bytes] : a) EXPECT_NE(bytes, b.at(name)) << name;
@@ -193,16 +224,19 @@ TEST_P(Bits, KilledWithinALineOfMetrics) {
 
 // The bits of an optimiser with a state of its own come back, too; and without any checkpoint, all begins anew.
 TEST_P(Bits, ResumedFromEveryCheckpoint) {
-  const Arguments sgd = {"optimizer={name: sgd, learning_rate: 0.05, momentum: 0.9, nesterov: true}"};
-  const auto whole = bits_of_run("whole", sgd);
-  for (int step = 50; step >= 0; step -= 10) {
-    for (int later = step + 10; later <= 60; later += 10) {
-      fs::remove_all(run_path("whole") / "checkpoints" / fmt::format("step-{}", later));
+  for (const auto& [name, optimizer] :
+       {std::pair("sgd", "{name: sgd, learning_rate: 0.05, momentum: 0.9, nesterov: true}"),
+        std::pair("lion", "{name: lion, weight_decay: 0.1}"), std::pair("muon", "{name: muon, weight_decay: 0.1}")}) {
+    const auto whole = bits_of_run(name, {std::string("optimizer=") + optimizer});
+    for (int step = 50; step >= 0; step -= 10) {
+      for (int later = step + 10; later <= 60; later += 10) {
+        fs::remove_all(run_path(name) / "checkpoints" / fmt::format("step-{}", later));
+      }
+      const Outcome resumed = run_program(folder.path, {"train", "--resume", name});
+      EXPECT_EQ(resumed.status, 0) << resumed.err;
+      EXPECT_EQ(lines_of(resumed.err).front(), fmt::format("resuming {} after step {}", name, step));
+      expect_equal(bits_of(run_path(name)), whole);
     }
-    const Outcome resumed = run_program(folder.path, {"train", "--resume", "whole"});
-    EXPECT_EQ(resumed.status, 0) << resumed.err;
-    EXPECT_EQ(lines_of(resumed.err).front(), fmt::format("resuming whole after step {}", step));
-    expect_equal(bits_of(run_path("whole")), whole);
   }
 }
 

@@ -20,7 +20,7 @@ class Failure : public testing::Test {
  protected:
   Failure() { write_bytes(folder.path / "small.yaml", small_config); }
 
-  // Trains in `run_name`; returns the one line of stderr that is an error.
+  // Trains; returns the error: what stderr ends with, from the one line on that begins with "error: ".
   std::string error_of_training(const Arguments& words, const std::function<void()>& prepare = {}) const {
     Arguments arguments = {"train", "small.yaml"};
     arguments.insert(arguments.end(), words.begin(), words.end());
@@ -29,7 +29,8 @@ class Failure : public testing::Test {
     const std::vector<std::string> lines = lines_of(outcome.err);
     EXPECT_EQ(std::ranges::count_if(lines, [](const std::string& line) { return line.starts_with("error: "); }), 1)
         << outcome.err;
-    return lines.empty() ? "" : lines.back();
+    const size_t begin = outcome.err.find("error: ");
+    return begin == std::string::npos ? "" : outcome.err.substr(begin, outcome.err.size() - begin - 1);
   }
 
   // All checkpoints of a run can be read.
@@ -53,21 +54,36 @@ Arguments with(Arguments words, const Arguments& more) {
 TEST_F(Failure, ADivergedRunNamesTheStepAndSavesNoNan) {
   // Weights of 1e30 are finite, but what is computed from them is not.
   EXPECT_EQ(error_of_training(with(reckless, {"--run", "a", "optimizer.learning_rate=1e30"})),
-            "error: diverged: at step 2 the loss is nan and the gradient's norm nan; the newest checkpoint is step-1");
+            "error: diverged: at step 2 the loss is nan and the gradient's norm nan; the first that is not finite is "
+            "the output of linear in encoder.blocks.0.attention.qkv (32, 6, 48)\n"
+            "the last good checkpoint is a/checkpoints/step-1; go on from it with a lower learning rate: "
+            "transformlet train --resume a optimizer.learning_rate=3.3e+29");
   EXPECT_EQ(whole_checkpoints(folder.path / "a"), 1u);
   EXPECT_EQ(bytes_of_file(folder.path / "a/metrics.jsonl").find("NaN"), std::string::npos);
+  const std::string event = lines_of(bytes_of_file(folder.path / "a/events.jsonl")).back();
+  EXPECT_NE(event.find("\"event\": \"diverged\", \"step\": 1, \"what\": \"at step 2 the loss is nan"),
+            std::string::npos)
+      << event;
 
   // These are not finite in float32.
   EXPECT_EQ(error_of_training(with(reckless, {"--run", "b", "optimizer.learning_rate=1e60"})),
-            "error: diverged: after step 1 some weights are not finite; there is no checkpoint");
+            "error: diverged: after step 1 some weights are not finite; the first that is not finite is the weight "
+            "input.embedding.weight (5, 16) and 31 more\n"
+            "there is no checkpoint; begin anew with a lower learning rate: "
+            "transformlet train --resume b optimizer.learning_rate=3.3e+59");
   EXPECT_EQ(whole_checkpoints(folder.path / "b"), 0u);
 
   // It is the last step that ruins the weights: nothing but the evaluation can tell.
+  const std::string last =
+      "; the first that is not finite is the output of linear in encoder.blocks.0.attention.qkv "
+      "(32, 6, 48)\nthere is no checkpoint; begin anew with a lower learning rate: ";
   EXPECT_EQ(error_of_training(with(reckless, {"--run", "c", "optimizer.learning_rate=1e30", "train.max_steps=1"})),
-            "error: diverged: after step 1 val/loss is nan; there is no checkpoint");
+            "error: diverged: after step 1 val/loss is nan" + last +
+                "transformlet train --resume c optimizer.learning_rate=3.3e+29");
   EXPECT_EQ(error_of_training(
                 with(reckless, {"--run", "d", "optimizer.learning_rate=1e30", "train.max_steps=1", "task.val_size=0"})),
-            "error: diverged: after step 1 test/loss is nan; there is no checkpoint");
+            "error: diverged: after step 1 test/loss is nan" + last +
+                "transformlet train --resume d optimizer.learning_rate=3.3e+29");
   for (const std::string run : {"b", "c", "d"}) {
     EXPECT_EQ(bytes_of_file(folder.path / run / "metrics.jsonl").find("NaN"), std::string::npos);
   }
@@ -79,9 +95,9 @@ TEST_F(Failure, ADivergedRunCanBeResumedMoreCarefully) {
                      "schedule.warmup_steps=0", "checkpoint.powers_of_two=true"});
   const Outcome careful =
       run_program(folder.path, {"train", "--resume", "run", "optimizer.learning_rate=0.1", "train.max_steps=5"});
-  // The weights of step 1 were finite and of no use; this is an error again, of one line, not a crash.
+  // The weights of step 1 were finite and of no use; this is an error again, not a crash.
   EXPECT_EQ(careful.status, 1);
-  EXPECT_TRUE(lines_of(careful.err).back().starts_with("error: diverged: at step 2 ")) << careful.err;
+  EXPECT_NE(careful.err.find("error: diverged: at step 2 "), std::string::npos) << careful.err;
   fs::remove_all(folder.path / "run/checkpoints/step-1");
   const Outcome earlier =
       run_program(folder.path, {"train", "--resume", "run", "optimizer.learning_rate=0.1", "train.max_steps=5"});

@@ -37,8 +37,8 @@ class Usage : public testing::Test {
 
 TEST_F(Usage, WrongWords) {
   refuses({},
-          "transformlet: a command is missing, one of train, evaluate, describe, gradcheck, bench, import, export "
-          "(see transformlet --help)");
+          "transformlet: a command is missing, one of train, evaluate, describe, gradcheck, find-lr, bench, import, "
+          "export (see transformlet --help)");
   refuses({"tarin"}, "transformlet: The following argument was not expected: tarin (see transformlet --help)");
   refuses({"--bogus"}, "transformlet: The following argument was not expected: --bogus (see transformlet --help)");
   refuses({"train", "small.yaml", "--bogus"},
@@ -108,6 +108,38 @@ TEST_F(Usage, EvaluateRepeatsWhatTrainingMeasured) {
   EXPECT_NE(earlier.out.find("/1200 positions right"), std::string::npos) << earlier.out;
 }
 
+// What training measures is the averages where there are any; both can be asked for.
+TEST_F(Usage, EvaluatesAveragedWeightsOrRawOnes) {
+  const Outcome trained =
+      run({"train", "small.yaml", "--run", "run", "train.max_steps=20", "train.ema_decay=0.9", "evaluate.every=20"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const std::vector<std::string> lines = lines_of(metrics_of(folder.path / "run"));
+  const auto test = nlohmann::json::parse(lines.back());
+  const auto line = [&](const std::string& note) {
+    return fmt::format("test at step 20{}: {}/{} positions right, accuracy {}, loss {}\n", note,
+                       test.at("test/correct").get<int>(), test.at("test/positions").get<int>(),
+                       test.at("test/accuracy").get<double>(), test.at("test/loss").get<double>());
+  };
+  EXPECT_EQ(run({"evaluate", "run"}).out, line(" (averaged weights)"));
+  EXPECT_EQ(run({"evaluate", "run", "--weights", "averaged"}).out, line(" (averaged weights)"));
+  const Outcome raw = run({"evaluate", "run", "--weights", "raw"});
+  EXPECT_TRUE(raw.out.starts_with("test at step 20: ")) << raw.out;
+  EXPECT_NE(raw.out, line(""));
+  refuses({"evaluate", "run", "--weights", "best"},
+          "evaluate: there are no weights 'best'; there are averaged and raw");
+  train_a_little("plain");
+  refuses({"evaluate", "plain", "--weights", "averaged"},
+          "evaluate: the checkpoint of step 3 has no averaged weights; train.ema_decay asks for them");
+  const Outcome plain = run({"train", "small.yaml", "--run", "raw", "train.max_steps=20"});
+  ASSERT_EQ(plain.status, 0) << plain.err;
+  EXPECT_EQ(run({"evaluate", "raw"}).out, raw.out) << "averaging changed the weights themselves";
+  // A run that has kept none so far begins with its weights as they are; one that keeps none any more forgets them.
+  EXPECT_EQ(run({"train", "--resume", "raw", "train.max_steps=25", "train.ema_decay=0.9"}).status, 0);
+  EXPECT_TRUE(run({"evaluate", "raw"}).out.starts_with("test at step 25 (averaged weights): "));
+  EXPECT_EQ(run({"train", "--resume", "raw", "train.max_steps=30", "train.ema_decay=null"}).status, 0);
+  EXPECT_TRUE(run({"evaluate", "raw"}).out.starts_with("test at step 30: "));
+}
+
 TEST_F(Usage, HelpAndVersion) {
   const Outcome version = run({"--version"});
   EXPECT_EQ(version.status, 0);
@@ -115,7 +147,8 @@ TEST_F(Usage, HelpAndVersion) {
   EXPECT_EQ(lines_of(version.out).size(), 1u);
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const std::string command : {"train", "evaluate", "describe", "gradcheck", "bench", "import", "export"}) {
+  for (const std::string command :
+       {"train", "evaluate", "describe", "gradcheck", "find-lr", "bench", "import", "export"}) {
     EXPECT_NE(help.out.find("\n  " + command + " "), std::string::npos) << help.out;
     const Outcome own = run({command, "--help"});
     EXPECT_EQ(own.status, 0);
@@ -128,8 +161,10 @@ TEST_F(Usage, Describe) {
   const Outcome all = run({"describe"});
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(all.err, "");
-  for (const std::string key : {"task.name", "task.seq_len", "model.num_heads", "optimizer.betas", "optimizer.nesterov",
-                                "schedule.warmup_steps", "train.max_steps", "evaluate.every", "checkpoint.keep_best"}) {
+  for (const std::string key :
+       {"task.name", "task.seq_len", "model.num_heads", "optimizer.betas", "optimizer.nesterov",
+        "optimizer.adamw_learning_rate", "schedule.warmup_steps", "train.max_steps", "train.micro_batches",
+        "train.ema_decay", "evaluate.every", "evaluate.examples", "evaluate.patience", "checkpoint.keep_best"}) {
     EXPECT_NE(all.out.find(key + "  "), std::string::npos) << key;
   }
 

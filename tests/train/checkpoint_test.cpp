@@ -73,6 +73,29 @@ TEST_F(CheckpointTest, SameContentsSameBytes) {
   EXPECT_EQ(number_of_entries(a), 3U);
 }
 
+TEST_F(CheckpointTest, AveragedWeightsAreAFileOfTheirOwn) {
+  Checkpoint checkpoint = example(10);
+  checkpoint.averaged_weights = {{"encoder.bias", full({3}, 0.5, DType::float32)}};
+  const fs::path saved = save_checkpoint(run, checkpoint), file = saved / "averaged_weights.safetensors";
+  EXPECT_EQ(number_of_entries(saved), 4U);
+  const Checkpoint back = load_checkpoint(saved);
+  ASSERT_EQ(back.averaged_weights.size(), 1U);
+  EXPECT_EQ(back.averaged_weights[0].name, "encoder.bias");
+  EXPECT_EQ(back.averaged_weights[0].value.to_vector(), (std::vector<double>{0.5, 0.5, 0.5}));
+  EXPECT_TRUE(is_example(back));
+  const std::string whole = bytes_of_file(file);
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] ^= 1;
+    write_bytes(file, damaged);
+    EXPECT_NE(error_of([&] { load_checkpoint(saved); }), "no error") << at;
+  }
+  write_bytes(file, whole + "x");
+  EXPECT_NE(error_of([&] { load_checkpoint(saved); }), "no error");
+  fs::remove(file);
+  EXPECT_EQ(error_of([&] { load_checkpoint(saved); }), file.string() + ": cannot be read: No such file or directory");
+}
+
 TEST_F(CheckpointTest, NewestIsByNumberNotByName) {
   for (const int64_t step : {9, 10, 100}) save_checkpoint(run, example(step));
   fs::create_directory(run / "checkpoints" / "step-0200");

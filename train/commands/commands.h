@@ -22,6 +22,7 @@ struct EvaluateArguments {
   std::string run;
   std::string checkpoint = "newest";  // newest, best, or a step
   std::string split = "test";
+  std::string weights;  // averaged or raw; empty: averaged where the checkpoint has them
   std::vector<std::string> overrides;
 };
 int evaluate_command(const EvaluateArguments& arguments);
@@ -41,6 +42,14 @@ struct GradcheckArguments {
   std::vector<std::string> overrides;
 };
 int gradcheck_command(const GradcheckArguments& arguments);
+
+struct FindLrArguments {
+  std::string config;
+  double from = 1e-6, to = 10;
+  int64_t steps = 100;
+  std::vector<std::string> overrides;
+};
+int find_lr_command(const FindLrArguments& arguments);
 
 struct BenchArguments {
   std::string config;

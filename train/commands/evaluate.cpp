@@ -19,6 +19,21 @@ Split split_named(const std::string& name) {
   throw UsageError(fmt::format("evaluate: there is no split '{}'; there are train, val and test", name));
 }
 
+bool wants_averages(const EvaluateArguments& arguments, const Checkpoint& checkpoint) {
+  const bool has_averages = !checkpoint.averaged_weights.empty();
+  if (arguments.weights.empty()) return has_averages;
+  if (arguments.weights != "averaged" && arguments.weights != "raw") {
+    throw UsageError(fmt::format("evaluate: there are no weights '{}'; there are averaged and raw", arguments.weights));
+  }
+  if (arguments.weights == "averaged" && !has_averages) {
+    throw UsageError(
+        fmt::format("evaluate: the checkpoint of step {} has no averaged weights; train.ema_decay asks for "
+                    "them",
+                    checkpoint.step));
+  }
+  return arguments.weights == "averaged";
+}
+
 }  // namespace
 
 int evaluate_command(const EvaluateArguments& arguments) {
@@ -29,13 +44,20 @@ int evaluate_command(const EvaluateArguments& arguments) {
   set_threads(config.train.threads);
   const Checkpoint checkpoint = chosen_checkpoint("evaluate", run, arguments.checkpoint);
   Experiment experiment(config);
-  restore_weights(checkpoint, experiment.parameters);
+  const bool averaged = wants_averages(arguments, checkpoint);
+  if (averaged) {
+    restore_averaged_weights(checkpoint, experiment.parameters);
+  } else {
+    restore_weights(checkpoint, experiment.parameters);
+  }
   if (experiment.task.size(split) == 0) {
     throw UsageError(fmt::format("evaluate: the {} split has no examples", arguments.split));
   }
-  const Score score = evaluate(*experiment.model, experiment.task, split, config.train.batch_size);
-  std::cout << fmt::format("{} at step {}: {}/{} positions right, accuracy {}, loss {}\n", name_of(split),
-                           checkpoint.step, score.correct, score.positions, score.accuracy(), score.loss());
+  const Score score = evaluate(*experiment.model, experiment.task, split, evaluated_examples(config, split),
+                               config.train.micro_batch_size());
+  std::cout << fmt::format("{} at step {}{}: {}/{} positions right, accuracy {}, loss {}\n", name_of(split),
+                           checkpoint.step, averaged ? " (averaged weights)" : "", score.correct, score.positions,
+                           score.accuracy(), score.loss());
   return 0;
 }
 

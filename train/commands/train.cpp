@@ -86,9 +86,8 @@ int resume(const TrainArguments& arguments) {
   run.log_event(
       "resumed",
       {{"step", step}, {"threads", threads}, {"overrides", fmt::format("{}", fmt::join(arguments.overrides, " "))}});
-  std::cerr << fmt::format("{} {} after step {}\n",
-                           step == config.train.max_steps ? "nothing left to do for" : "resuming", run.path().string(),
-                           step);
+  std::cerr << fmt::format("{} {} after step {}\n", trainer.is_over() ? "nothing left to do for" : "resuming",
+                           run.path().string(), step);
   return run_trainer(trainer, arguments.profile);
 }
 
