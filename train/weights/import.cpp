@@ -49,6 +49,10 @@ bool chooses_task(const std::vector<std::string>& overrides) {
   });
 }
 
+bool is_float(const SafetensorsEntry& entry) {
+  return entry.dtype == "F32" || entry.dtype == "F64" || entry.dtype == "F16" || entry.dtype == "BF16";
+}
+
 // The file's tensors, and where they go.
 class Contents {
  public:
@@ -82,9 +86,9 @@ class Contents {
       const auto found = entries_.find(name);
       if (found == entries_.end()) {
         missing.push_back(fmt::format("{} {}", name, piece->shape));
-      } else if (const auto& [_, dtype, shape] = found->second;
-                 shape != piece->shape || !(dtype.starts_with('F') || dtype == "BF16") || dtype.starts_with("F8")) {
-        misshapen.push_back(fmt::format("{} {} {}, but {} is wanted", name, shape, dtype, piece->shape));
+      } else if (const SafetensorsEntry& entry = found->second; entry.shape != piece->shape || !is_float(entry)) {
+        misshapen.push_back(fmt::format("{} {} {}, but {}{} is wanted", name, entry.shape, entry.dtype, piece->shape,
+                                        is_float(entry) ? "" : " of floats"));
       }
     }
     for (const auto& [name, entry] : entries_) {
