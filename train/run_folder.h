@@ -36,7 +36,7 @@ class RunFolder {
   void write_environment(const JsonFields& environment) const;
 
   // A line of events.jsonl: {"time": "2026-01-31T12:00:00.000Z", "event": "saved", "step": 100}. The events are
-  // started, resumed, saved, stopped, stopped_early, diverged and finished. On the disk when it returns.
+  // started, imported, resumed, saved, stopped, stopped_early, diverged and finished. On the disk when it returns.
   void log_event(std::string_view event, const JsonFields& details = {});
 
  private:

@@ -90,7 +90,7 @@ TEST_P(TransferDamage, AnyWeightsGiveARunOrAnError) {
   const auto header_size = static_cast<int64_t>(whole.find("}}  ") == std::string::npos ? 1000 : whole.find("}}"));
   RandomStream random(RandomKey(3) / GetParam());
   int errors = 0;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 70; ++i) {
     std::string bytes = whole;
     const auto at = static_cast<size_t>(random.below(i % 4 == 0 ? static_cast<int64_t>(whole.size()) : header_size));
     if (i % 3 == 0) {
@@ -101,7 +101,7 @@ TEST_P(TransferDamage, AnyWeightsGiveARunOrAnError) {
     write_bytes(path, bytes);
     errors += imports() ? 0 : 1;
   }
-  EXPECT_GT(errors, 150);  // all but those where a number was changed
+  EXPECT_GT(errors, 50);  // all but those where a number was changed
 }
 
 TEST_P(TransferDamage, AnyConfigGivesARunOrAnError) {
@@ -127,7 +127,7 @@ TEST_P(TransferDamage, AnyConfigGivesARunOrAnError) {
                                      "\"n_layer\": 3,"};
   RandomStream random(RandomKey(4) / GetParam());
   int errors = 0;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 70; ++i) {
     std::string bytes = whole;
     const auto at = static_cast<size_t>(random.below(static_cast<int64_t>(whole.size())));
     switch (i % 4) {
@@ -149,7 +149,7 @@ TEST_P(TransferDamage, AnyConfigGivesARunOrAnError) {
     // A model of this size has some kilobytes: what is larger is refused before it takes them.
     EXPECT_LT(pool_statistics().peak_live_bytes, before + (1 << 20)) << bytes;
   }
-  EXPECT_GT(errors, 100);  // names that nobody asks for may be anything
+  EXPECT_GT(errors, 35);  // names that nobody asks for may be anything
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, TransferDamage, testing::Values("hf-gpt2", "hf-llama", "torch-encoder"),

@@ -29,6 +29,17 @@ TEST(TransferErrors, EveryTensorThatDoesNotFitIsListed) {
             "but (16) is wanted");
 }
 
+TEST(TransferErrors, WeightsAreFloats) {
+  const ModelCopy copy("torch-encoder");
+  std::string bytes = bytes_of_file(copy.source / "model.safetensors");
+  const size_t at = bytes.find("F32", bytes.find("norm.bias"));
+  bytes.replace(at, 3, "I32");
+  write_bytes(copy.source / "model.safetensors", bytes);
+  EXPECT_EQ(copy.import_error(),
+            "model.safetensors: its tensors do not fit torch-encoder and config.json: of another shape or dtype: "
+            "norm.bias (8) I32, but (8) of floats is wanted");
+}
+
 // Square matrices of GPT-2 would fit either way round; those of other shapes are wanted as (in, out).
 TEST(TransferErrors, ShapesAreThoseOfTheirLayout) {
   const ModelCopy copy("hf-gpt2");

@@ -1,10 +1,14 @@
 // Other programs' models as runs: the recorded ones give the recorded outputs, and come back as they were.
 #include <gtest/gtest.h>
 
+#include <fmt/ranges.h>
+
+#include <cmath>
 #include <cstring>
 
 #include "layers/sequence_predictor.h"
 #include "tests/golden_tensors.h"
+#include "tests/train/safetensors_tools.h"
 #include "tests/train/transfer_tools.h"
 #include "train/weights/name_map.h"
 
@@ -171,6 +175,56 @@ TEST(Transfer, DoublesStayDoublesUnlessAskedOtherwise) {
   EXPECT_EQ(LoadedRun(copy.folder.path / "doubles").config.dtype(), DType::float64);
   EXPECT_EQ(copy.import("floats", {"train.dtype=float32"}).notes,
             std::vector<std::string>{"21 tensors of F64 become float32, rounded"});
+}
+
+// The bits of a number that float16 holds exactly, as the recorded ones are: multiples of 1/128 below 16.
+uint16_t half_of(double x) {
+  if (x == 0) return 0;
+  int exponent = 0;
+  const double fraction = std::frexp(std::abs(x), &exponent);  // [0.5, 1)
+  const auto bits = static_cast<uint16_t>((exponent + 14) << 10 | static_cast<int>((2 * fraction - 1) * 1024));
+  return static_cast<uint16_t>(bits | (x < 0 ? 0x8000 : 0));
+}
+
+TEST(Transfer, HalvesBecomeFloats) {
+  const ModelCopy copy("hf-llama");
+  copy.import("floats");
+  std::string header, data;
+  for (const auto& [name, value] : copy.weights().tensors) {
+    const size_t begin = data.size();
+    const bool half = name != "model.norm.weight";
+    for (const double x : value.to_vector()) {
+      const auto single = static_cast<float>(x);
+      const uint16_t bits = half_of(x);
+      data += half ? std::string(reinterpret_cast<const char*>(&bits), 2)
+                   : std::string(reinterpret_cast<const char*>(&single), 4);
+    }
+    header += fmt::format(R"({}"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", header.empty() ? "{" : ",",
+                          name, half ? "F16" : "F32", fmt::join(value.shape(), ","), begin, data.size());
+  }
+  write_bytes(copy.source / "model.safetensors", with_header(header + "}", data));
+  EXPECT_EQ(copy.import("halves").notes, std::vector<std::string>{"20 tensors of F16 become float32"});
+  const char* const file = "checkpoints/step-0/weights.safetensors";
+  EXPECT_EQ(bytes_of_file(copy.folder.path / "halves" / file), bytes_of_file(copy.folder.path / "floats" / file));
+
+  std::string renamed = header + "}";
+  for (size_t at = renamed.find("\"F16\""); at != std::string::npos; at = renamed.find("\"F16\"")) {
+    renamed.replace(at, 5, "\"BF16\"");
+  }
+  write_bytes(copy.source / "model.safetensors", with_header(renamed, data));
+  EXPECT_EQ(copy.import("brains").notes, std::vector<std::string>{"20 tensors of BF16 become float32"});
+  EXPECT_NE(bytes_of_file(copy.folder.path / "brains" / file), bytes_of_file(copy.folder.path / "floats" / file));
+}
+
+TEST(Transfer, ShorterSequencesLeaveRoomForPositions) {
+  const ModelCopy copy("hf-gpt2");
+  copy.import("run", {"task.name=reverse", "task.num_symbols=11", "task.seq_len=4"});
+  const LoadedRun run(copy.folder.path / "run");
+  EXPECT_EQ(run.config.task->sizes().max_length, 4);
+  copy.export_run("run", "exported");
+  EXPECT_EQ(Json::parse(bytes_of_file(copy.folder.path / "exported/config.json")).at("n_positions"), 6);
+  SafetensorsFile file = read_safetensors(copy.folder.path / "exported/model.safetensors");
+  EXPECT_EQ(tensor_named(file.tensors, "transformer.wpe.weight").shape(), (Shape{6, 8}));
 }
 
 TEST(Transfer, NamesOfBlocksAreNumbers) {

@@ -49,6 +49,10 @@ bool chooses_task(const std::vector<std::string>& overrides) {
   });
 }
 
+bool is_float(const SafetensorsEntry& entry) {
+  return entry.dtype == "F32" || entry.dtype == "F64" || entry.dtype == "F16" || entry.dtype == "BF16";
+}
+
 // The file's tensors, and where they go.
 class Contents {
  public:
@@ -82,9 +86,9 @@ class Contents {
       const auto found = entries_.find(name);
       if (found == entries_.end()) {
         missing.push_back(fmt::format("{} {}", name, piece->shape));
-      } else if (const auto& [_, dtype, shape] = found->second;
-                 shape != piece->shape || !(dtype.starts_with('F') || dtype == "BF16") || dtype.starts_with("F8")) {
-        misshapen.push_back(fmt::format("{} {} {}, but {} is wanted", name, shape, dtype, piece->shape));
+      } else if (const SafetensorsEntry& entry = found->second; entry.shape != piece->shape || !is_float(entry)) {
+        misshapen.push_back(fmt::format("{} {} {}, but {}{} is wanted", name, entry.shape, entry.dtype, piece->shape,
+                                        is_float(entry) ? "" : " of floats"));
       }
     }
     for (const auto& [name, entry] : entries_) {
@@ -147,6 +151,24 @@ std::vector<ParameterShape> shapes_of(const ExperimentConfig& config) {
   return result;
 }
 
+// The model's weights, as a new run has them: random ones are drawn only if some of them will stay.
+std::vector<NamedTensor> weights_to_fill(const ExperimentConfig& config, const std::vector<ParameterShape>& shapes,
+                                         const NameMap& map) {
+  std::vector<NamedTensor> result;
+  if (map.unmapped.empty()) {
+    for (const ParameterShape& parameter : shapes) {
+      result.push_back({parameter.name, empty(parameter.shape, config.dtype())});
+    }
+    return result;
+  }
+  Parameters parameters;
+  config.model->build(Scope(parameters, config.seed_value(), config.dtype()), config.task->sizes());
+  for (const Parameter& parameter : parameters.list()) {
+    result.push_back({parameter.value.name(), parameter.value});
+  }
+  return result;
+}
+
 void require_same_head(const Layout& layout, const Contents& contents, const std::map<std::string, Tensor>& tensors,
                        const fs::path& path) {
   const auto head = tensors.find(layout.tied_head), table = tensors.find(contents.in_file(layout.tied_to));
@@ -167,7 +189,7 @@ Transfer import_model(const fs::path& given, const Layout& layout, const fs::pat
   const Contents contents(layout, source.weights);
   const FlatJson keys = keys_from_theirs(layout, source.config);
   const std::string text = config_text(layout, keys, contents.dtype(), !chooses_task(overrides));
-  auto config = read_config_text<ExperimentConfig>(source.config.string() + ", as a config", text, overrides);
+  const auto config = read_config_text<ExperimentConfig>(source.config.string() + ", as a config", text, overrides);
 
   // Names and shapes first: what a file lies about must not cost memory.
   const std::vector<ParameterShape> shapes = shapes_of(config);
@@ -175,20 +197,18 @@ Transfer import_model(const fs::path& given, const Layout& layout, const fs::pat
   contents.require_fit(map);
 
   const int threads = set_threads(config.train.threads);
-  Experiment experiment(config);
-  const std::map<std::string, Tensor> tensors = contents.read();
+  std::map<std::string, Tensor> tensors = contents.read();
   const bool tied = std::ranges::none_of(map.pieces, [&](const Piece& p) { return p.theirs == layout.tied_head; });
   if (tied) require_same_head(layout, contents, tensors, source.weights);
 
   Transfer result;
   result.tensors = map.pieces.size();
   Checkpoint checkpoint;  // no state of the optimiser: before the first step it is zero
-  for (const Parameter& parameter : experiment.parameters.list()) {
-    checkpoint.weights.push_back({parameter.value.name(), parameter.value});
-  }
+  checkpoint.weights = weights_to_fill(config, shapes, map);
   for (const Piece& piece : map.pieces) {
-    copy_into_parameter(piece, cast(tensors.at(contents.in_file(piece.theirs)), config.dtype()),
-                        checkpoint.weights[piece.ours].value);
+    Tensor& theirs = tensors.at(contents.in_file(piece.theirs));
+    copy_into_parameter(piece, cast(theirs, config.dtype()), checkpoint.weights[piece.ours].value);
+    theirs = {};  // its memory is free for the next
     result.numbers += piece.shape.size();
   }
   RunFolder run = RunFolder::create_at(output);
