@@ -37,7 +37,8 @@ class Usage : public testing::Test {
 
 TEST_F(Usage, WrongWords) {
   refuses({},
-          "transformlet: a command is missing, one of train, evaluate, describe, gradcheck, bench (see transformlet "
+          "transformlet: a command is missing, one of train, evaluate, describe, gradcheck, bench, tokenize (see "
+          "transformlet "
           "--help)");
   refuses({"tarin"}, "transformlet: The following argument was not expected: tarin (see transformlet --help)");
   refuses({"--bogus"}, "transformlet: The following argument was not expected: --bogus (see transformlet --help)");
