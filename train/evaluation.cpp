@@ -23,14 +23,16 @@ int64_t count_correct(const Tensor& logits, const Tokens& targets) {
 Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_size) {
   const NoRecording off;
   Score score;
-  for (int64_t begin = 0; begin < task.size(split); begin += batch_size) {
-    std::vector<int64_t> examples(static_cast<size_t>(std::min(batch_size, task.size(split) - begin)));
+  const int64_t size = task.evaluation_size(split);
+  for (int64_t begin = 0; begin < size; begin += batch_size) {
+    std::vector<int64_t> examples(static_cast<size_t>(std::min(batch_size, size - begin)));
     std::iota(examples.begin(), examples.end(), begin);
-    const Batch batch = task.batch(split, examples);
+    const Batch batch = task.evaluation_batch(split, examples);
     const Tensor logits = model(batch.inputs, batch.mask, Pass::evaluation());
     score.loss_sum += cross_entropy(logits, batch.targets).item();
     score.correct += count_correct(logits, batch.targets);
     score.positions += counted_targets(batch.targets);
+    score.bytes += batch.target_bytes;
   }
   return score;
 }

@@ -12,9 +12,7 @@ namespace transformlet {
 bool StepResult::diverged() const { return !std::isfinite(loss) || !std::isfinite(gradient_norm); }
 
 TrainingStep::TrainingStep(const ExperimentConfig& config, Experiment& experiment)
-    : config_(config),
-      experiment_(experiment),
-      order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size) {}
+    : config_(config), experiment_(experiment), order_(config.seed_value(), *config.task, config.train.batch_size) {}
 
 StepResult TrainingStep::operator()(int64_t step) {
   if (current_profile != nullptr) current_profile->skip();

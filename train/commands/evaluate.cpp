@@ -46,7 +46,7 @@ int evaluate_command(const EvaluateArguments& arguments) {
   if (!std::filesystem::is_regular_file(run / "config.yaml")) {
     throw UsageError(fmt::format("evaluate: {} is not the folder of a run (it has no config.yaml)", arguments.run));
   }
-  ExperimentConfig config = read_config_file<ExperimentConfig>(run / "config.yaml", arguments.overrides);
+  ExperimentConfig config = read_run_config<ExperimentConfig>(run, arguments.overrides);
   set_threads(config.train.threads);
   const Checkpoint checkpoint = checkpoint_named(run, arguments.checkpoint);
   Experiment experiment(config);
@@ -55,8 +55,10 @@ int evaluate_command(const EvaluateArguments& arguments) {
     throw UsageError(fmt::format("evaluate: the {} split has no examples", arguments.split));
   }
   const Score score = evaluate(*experiment.model, experiment.task, split, config.train.batch_size);
-  std::cout << fmt::format("{} at step {}: {}/{} positions right, accuracy {}, loss {}\n", name_of(split),
-                           checkpoint.step, score.correct, score.positions, score.accuracy(), score.loss());
+  const std::optional<double> bits = score.bits_per_byte();
+  std::cout << fmt::format("{} at step {}: {}/{} positions right, accuracy {}, loss {}{}\n", name_of(split),
+                           checkpoint.step, score.correct, score.positions, score.accuracy(), score.loss(),
+                           bits ? fmt::format(", {} bits per byte", *bits) : "");
   return 0;
 }
 

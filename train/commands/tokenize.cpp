@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "train/commands/commands.h"
 #include "train/config/errors.h"
 #include "train/durable_file.h"
@@ -70,8 +71,9 @@ int tokenize_encode_command(const TokenizeArguments& arguments) {
   const auto add = [&](int32_t id) { line += fmt::format("{}{}", line.empty() ? "" : " ", id); };
   try {
     tokenizer->encode(text, add, arguments.skip_unknown ? &unknown : nullptr);
-  } catch (const Error& error) {
-    throw UsageError(fmt::format("{}:{}", arguments.path.empty() ? "standard input" : arguments.path, error.what()));
+  } catch (const EncodingError& error) {
+    throw UsageError(fmt::format("{}:{}: {}", arguments.path.empty() ? "standard input" : arguments.path,
+                                 line_and_column(text, error.at), error.what()));
   }
   std::cout << line << '\n';
   if (unknown > 0) std::cerr << fmt::format("warning: {} characters are unknown, and were left out\n", unknown);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "train/config/errors.h"
 #include "train/tokenizers/tokenizer.h"
 #include "train/tokenizers/tokenizer_file.h"
 
@@ -35,10 +36,12 @@ struct Bytes : Tokenizer {
 };
 
 // The sequence of UTF-8 that starts here.
-std::string_view character_at(std::string_view text, size_t at) {
+std::string_view character_at(std::string_view text, size_t at, size_t number_of_text = 0) {
   const size_t length = utf8_length(text, at);
-  require(length > 0, "{}: byte 0x{:02x} is not UTF-8 text", line_and_column(text, at),
-          static_cast<unsigned char>(text[at]));
+  if (length == 0) {
+    throw EncodingError(fmt::format("byte 0x{:02x} is not UTF-8 text", static_cast<unsigned char>(text[at])), at,
+                        number_of_text);
+  }
   return text.substr(at, length);
 }
 
@@ -61,10 +64,12 @@ class Characters : public Tokenizer {
       const auto found = ids_.find(code_point_of(character));
       if (found != ids_.end()) {
         sink(found->second);
-      } else {
-        require(unknown != nullptr, "{}: the tokenizer does not know the character '{}' (U+{:04X})",
-                line_and_column(text, at), character, static_cast<uint32_t>(code_point_of(character)));
+      } else if (unknown != nullptr) {
         ++*unknown;
+      } else {
+        throw EncodingError(fmt::format("the tokenizer does not know the character '{}' (U+{:04X})",
+                                        shown(std::string(character)), static_cast<uint32_t>(code_point_of(character))),
+                            at);
       }
       at += character.size();
     }
@@ -81,14 +86,13 @@ class Characters : public Tokenizer {
 
 std::unique_ptr<Tokenizer> bytes_tokenizer() { return std::make_unique<Bytes>(); }
 
-std::unique_ptr<Tokenizer> characters_tokenizer(std::span<const std::string_view> texts, size_t* failed) {
+std::unique_ptr<Tokenizer> characters_tokenizer(std::span<const std::string_view> texts) {
   std::set<char32_t> characters;
   std::array<bool, 128> seen{};  // most of most texts: no need to search the set each time
   for (size_t i = 0; i < texts.size(); ++i) {
-    if (failed != nullptr) *failed = i;
     const std::string_view text = texts[i];
     for (size_t at = 0; at < text.size();) {
-      const std::string_view character = character_at(text, at);
+      const std::string_view character = character_at(text, at, i);
       const char32_t code_point = code_point_of(character);
       at += character.size();
       if (code_point < seen.size() && std::exchange(seen[code_point], true)) continue;

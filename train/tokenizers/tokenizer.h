@@ -15,7 +15,16 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+
 namespace transformlet {
+
+// A text that a tokenizer cannot take: what is wrong, and with which byte of which text.
+struct EncodingError : Error {
+  EncodingError(const std::string& message, size_t at, size_t text = 0) : Error(message), at(at), text(text) {}
+
+  size_t at, text;
+};
 
 class Tokenizer {
  public:
@@ -29,8 +38,8 @@ class Tokenizer {
   virtual int64_t vocab_size() const = 0;
   // The bytes that a token stands for; none for an id that stands for nothing.
   virtual std::string_view bytes(int32_t id) const = 0;
-  // Hands every token of the text to `sink`, in order. An Error names the first place that it cannot encode, as
-  // "line:column: what"; with `unknown`, characters that it does not know are left out instead, and counted there.
+  // Hands every token of the text to `sink`, in order. An EncodingError says what it cannot encode first; with
+  // `unknown`, characters that it does not know are left out instead, and counted there.
   virtual void encode(std::string_view text, const Sink& sink, int64_t* unknown = nullptr) const = 0;
   // tokenizer.json.
   virtual std::string json() const = 0;
@@ -42,8 +51,8 @@ class Tokenizer {
 
 std::unique_ptr<Tokenizer> bytes_tokenizer();
 
-// The characters of the texts. An Error as from `encode` if one is not UTF-8; then `failed` is its place among them.
-std::unique_ptr<Tokenizer> characters_tokenizer(std::span<const std::string_view> texts, size_t* failed = nullptr);
+// The characters of the texts. An EncodingError if one is not UTF-8.
+std::unique_ptr<Tokenizer> characters_tokenizer(std::span<const std::string_view> texts);
 std::unique_ptr<Tokenizer> characters_tokenizer(std::vector<char32_t> characters);  // the first has id 0
 
 }  // namespace transformlet
