@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <optional>
@@ -114,8 +115,18 @@ class Fields {
   // A rule between keys that have been named before, each by its path from here ("warmup_steps", "train.max_steps").
   // If it does not hold, the reader reports the message under the first one. It is asked only where all of these
   // keys have been read and are right, so it may rely on their values: on a Choice, for one, being made.
-  virtual void check(const std::function<bool()>& holds, std::initializer_list<std::string_view> keys,
-                     std::string_view message) = 0;
+  void check(const std::function<bool()>& holds, std::initializer_list<std::string_view> keys,
+             std::string_view message) {
+    check([&] { return holds() ? std::string() : std::string(message); }, keys);
+  }
+  // The same with a message of its own for each case: what is wrong, or nothing. What the values name (a file) may be
+  // read here and kept: whoever only wants to know what keys there are never asks.
+  virtual void check(const std::function<std::string()>& what_is_wrong,
+                     std::initializer_list<std::string_view> keys) = 0;
+
+  // The folder of the run that the config is that of, where a run has left what it depends on (Task::save); empty: a
+  // config of its own.
+  virtual std::filesystem::path run_folder() const { return {}; }
 
  protected:
   virtual void key(const Key& key) = 0;

@@ -31,19 +31,23 @@ try --version
 try --help
 try describe
 try describe --schema
+for line in {1..400}; do echo "$line is ${line//1/one} times one."; done >text.txt
+try tokenize train text.txt --vocab-size 300 --output tokenizer.json
 for config in "$configs"/*.yaml; do
   name=$(basename -- "$config" .yaml)
   run=runs/$name/latest
-  try describe "$config"
-  try train "$config" train.max_steps=30 checkpoint.every=10 evaluate.every=10 task.test_size=500
+  task=(task.test_size=500)
+  if grep -q '^task: {name: text' "$config"; then task=(task.path=text.txt task.test_fraction=0.1); fi
+  try describe "$config" "${task[@]}"
+  try train "$config" train.max_steps=30 checkpoint.every=10 evaluate.every=10 "${task[@]}"
   must_exist "$run"/{config.yaml,environment.json,metrics.jsonl,events.jsonl,checkpoints/best/weights.safetensors}
   try train --resume "$run" train.max_steps=40
   must_exist "$run"/checkpoints/step-40/{weights.safetensors,optimizer.safetensors,state.json}
   try evaluate "$run"
   try evaluate "$run" --checkpoint best --split val
-  try gradcheck "$config" --entries 2
+  try gradcheck "$config" "${task[@]}"
 done
-if "$program" train "$config" train.max_stepz=1 >output 2>&1; then
+if "$program" train "$config" "${task[@]}" train.max_stepz=1 >output 2>&1; then
   echo 'smoke: a wrong key was accepted'
   exit 1
 fi

@@ -24,14 +24,14 @@ int64_t count_correct(const Tensor& logits, const Tokens& targets) {
 }  // namespace
 
 std::vector<int64_t> all_examples(const Task& task, Split split) {
-  std::vector<int64_t> examples(static_cast<size_t>(task.size(split)));
+  std::vector<int64_t> examples(static_cast<size_t>(task.evaluation_size(split)));
   std::iota(examples.begin(), examples.end(), 0);
   return examples;
 }
 
 // Floyd's algorithm: as many draws as there are examples to choose, however large the split (Bentley and Floyd 1987).
 std::vector<int64_t> evaluated_examples(const ExperimentConfig& config, Split split) {
-  const int64_t size = config.task->size(split);
+  const int64_t size = config.task->evaluation_size(split);
   if (split != Split::validation || !config.evaluate.examples) return all_examples(*config.task, split);
   RandomStream stream(RandomKey(config.seed_value()) / "evaluation");
   std::set<int64_t> chosen;
@@ -60,11 +60,12 @@ Score evaluate(const Model& model, const Task& task, Split split, const std::vec
   const NoRecording off;
   Score score;
   for (const std::vector<int64_t>& some : in_batches(examples, batch_size)) {
-    const Batch batch = task.batch(split, some);
+    const Batch batch = task.evaluation_batch(split, some);
     const Tensor logits = model(batch.model_inputs(), Pass::evaluation());
     score.loss_sum += cross_entropy(logits, batch.targets).item();
     score.correct += count_correct(logits, batch.targets);
     score.positions += counted_targets(batch.targets);
+    score.bytes += batch.target_bytes;
   }
   return score;
 }

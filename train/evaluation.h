@@ -1,6 +1,9 @@
 // How well a model does on a split.
 #pragma once
 
+#include <numbers>
+#include <optional>
+
 #include "train/experiment.h"
 
 namespace transformlet {
@@ -10,8 +13,14 @@ struct Score {
   double loss_sum = 0;
   int64_t correct = 0;    // targets whose logit is the largest (of equals, the first)
   int64_t positions = 0;  // targets that count
+  int64_t bytes = 0;      // of the text that they stand for; 0: for none
 
   double loss() const { return loss_sum / static_cast<double>(positions); }
+  // What a compressor would need that knew what the model knows: comparable between tokenizers.
+  std::optional<double> bits_per_byte() const {
+    if (bytes == 0) return std::nullopt;
+    return loss_sum / std::numbers::ln2 / static_cast<double>(bytes);
+  }
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(positions); }
 };
 

@@ -60,7 +60,7 @@ void ExperimentConfig::describe(Fields& field) {
   field.group("gradcheck", gradcheck, "what `transformlet gradcheck` checks, and how");
   field.check([&] { return task->size(Split::train) >= train.batch_size; }, {"train.batch_size", "task"},
               "is larger than the number of training examples");
-  field.check([&] { return evaluate.examples.value_or(0) <= task->size(Split::validation); },
+  field.check([&] { return evaluate.examples.value_or(0) <= task->evaluation_size(Split::validation); },
               {"evaluate.examples", "task"}, "is larger than the number of validation examples");
   field.check([&] { return !evaluate.patience || task->size(Split::validation) > 0; }, {"evaluate.patience", "task"},
               "needs validation examples");

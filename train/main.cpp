@@ -42,10 +42,44 @@ auto at_least(int64_t least) {
 // One line for what is wrong with the arguments, and where to read on.
 int refuse(const CLI::App& app, const std::string& message) {
   std::string command = app.get_name();
-  for (const CLI::App* const subcommand : app.get_subcommands()) command += " " + subcommand->get_name();
+  for (auto words = app.get_subcommands(); !words.empty(); words = words.front()->get_subcommands()) {
+    command += " " + words.front()->get_name();
+  }
   std::cerr << fmt::format("{}: {} (see {} --help)\n", command, message, command);
   return 2;
 }
+
+// `tokenize` and its own subcommands. What they read into must live until the program has been parsed.
+struct TokenizeCommands {
+  TokenizeTrainArguments train;
+  TokenizeArguments encode, decode;
+
+  void add_to(CLI::App& app, int& status) {
+    CLI::App* const tokenize = app.add_subcommand("tokenize", "learn a tokenizer from a text, or use one");
+    tokenize->require_subcommand(1);
+
+    CLI::App* const train_app =
+        tokenize->add_subcommand("train", "learn a byte pair encoding, as GPT-2's, from a text");
+    train_app->add_option("FILE", train.path, "a text, or a folder of texts")->required();
+    train_app->add_option("--vocab-size", train.vocab_size, "tokens, of which 256 are the bytes")
+        ->required()
+        ->check(at_least(256));
+    train_app->add_option("--output", train.output, "the tokenizer.json to write")->required();
+    train_app->callback([&] { status = tokenize_train_command(train); });
+
+    constexpr const char* tokenizer_help = "bytes, a tokenizer.json, or a folder with one (or encoder.json, vocab.bpe)";
+    CLI::App* const encode_app = tokenize->add_subcommand("encode", "print the ids of a text's tokens");
+    encode_app->add_option("TOKENIZER", encode.tokenizer, tokenizer_help)->required();
+    encode_app->add_option("FILE", encode.path, "a text (default: standard input)");
+    encode_app->add_flag("--skip-unknown", encode.skip_unknown, "leave out unknown characters, and count them");
+    encode_app->callback([&] { status = tokenize_encode_command(encode); });
+
+    CLI::App* const decode_app = tokenize->add_subcommand("decode", "print the text of ids");
+    decode_app->add_option("TOKENIZER", decode.tokenizer, tokenizer_help)->required();
+    decode_app->add_option("FILE", decode.path, "ids, with space between (default: standard input)");
+    decode_app->callback([&] { status = tokenize_decode_command(decode); });
+  }
+};
 
 int run(int argc, char** argv) {
   CLI::App app("Trains small transformers from YAML files, proves their gradients, shows how they learn.",
@@ -150,6 +184,8 @@ int run(int argc, char** argv) {
   export_app->add_option("--layout", export_.layout, layout_help)->required();
   export_app->add_option("--output", export_.output, "the folder to write to")->required();
   export_app->callback([&] { status = export_command(export_); });
+  TokenizeCommands tokenize;
+  tokenize.add_to(app, status);
 
   try {
     app.parse(argc, argv);

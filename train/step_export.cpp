@@ -9,9 +9,7 @@ namespace transformlet {
 
 StepExport::StepExport(const std::filesystem::path& folder, const ExperimentConfig& config,
                        const Experiment& experiment)
-    : folder_(folder),
-      experiment_(experiment),
-      order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size) {
+    : folder_(folder), experiment_(experiment), order_(config.seed_value(), *config.task, config.train.batch_size) {
   std::vector<std::string> decayed;
   for (const Parameter& parameter : experiment.parameters.list()) {
     if (decays(parameter, config.optimizer)) decayed.push_back(parameter.value.name());

@@ -2,6 +2,8 @@
 // registers itself (train/tasks/symbols.cpp).
 #pragma once
 
+#include <filesystem>
+
 #include "autograd/mask.h"
 #include "base/fields.h"
 #include "base/registry.h"
@@ -18,8 +20,15 @@ struct Batch {
   Mask mask = {};
   Tokens source = {};  // (B, Ts): what the targets are written for, if they are
   Mask source_mask = {};
+  int64_t target_bytes = 0;  // of the text that the targets stand for; 0: they stand for none
 
   ModelInputs model_inputs() const { return {inputs, mask, source, source_mask}; }
+};
+
+// How a training step comes to its examples.
+enum class Sampling {
+  epochs,  // each epoch takes all of them in an order of its own, without replacement
+  steps,   // each step draws anew, with replacement: for sets so large that their order would be a burden
 };
 
 class Task {
@@ -36,18 +45,33 @@ class Task {
   virtual int64_t size(Split split) const = 0;
   // The examples at the given places of a split.
   virtual Batch batch(Split split, const std::vector<int64_t>& examples) const = 0;
+  virtual Sampling sampling() const { return Sampling::epochs; }
+  // What an evaluation goes through, each once: the same examples, unless those of training overlap.
+  virtual int64_t evaluation_size(Split split) const { return size(split); }
+  virtual Batch evaluation_batch(Split split, const std::vector<int64_t>& examples) const {
+    return batch(split, examples);
+  }
+
+  // Leaves in a run's folder what the run depends on, beside its config, so that it can go on without the place where
+  // it came from. Whoever reads the run's config finds it there: Fields::run_folder().
+  virtual void save(const std::filesystem::path& /*run*/) const {}
 };
 
-// Which examples a training step sees: each epoch takes all of them in an order of its own, a function of the seed and
-// the epoch, without replacement. What does not fill a batch at the end of an epoch is left out.
+// Which examples a training step sees: a function of the seed and the step. What does not fill a batch at the end of an
+// epoch is left out.
 class DataOrder {
  public:
-  DataOrder(uint64_t seed, int64_t size, int64_t batch_size) : seed_(seed), size_(size), batch_size_(batch_size) {}
+  DataOrder(uint64_t seed, int64_t size, int64_t batch_size, Sampling sampling = Sampling::epochs)
+      : seed_(seed), size_(size), batch_size_(batch_size), sampling_(sampling) {}
+  DataOrder(uint64_t seed, const Task& task, int64_t batch_size)
+      : DataOrder(seed, task.size(Split::train), batch_size, task.sampling()) {}
+
   std::vector<int64_t> examples(int64_t step);
 
  private:
   uint64_t seed_;
   int64_t size_, batch_size_;
+  Sampling sampling_;
   int64_t epoch_ = -1;  // of which the order is at hand
   std::vector<int64_t> order_;
 };

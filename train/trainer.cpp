@@ -115,8 +115,13 @@ void Trainer::measure() {
     is_best_ = early_stop_.measure(score.loss()) && config_.checkpoint.keep_best;
     line.push_back({"val/loss", score.loss()});
     line.push_back({"val/accuracy", score.accuracy()});
-    progress_.note(
-        fmt::format("step {}: val/loss {:.5g}, val/accuracy {:.5g}", steps_done_, score.loss(), score.accuracy()));
+    std::string note =
+        fmt::format("step {}: val/loss {:.5g}, val/accuracy {:.5g}", steps_done_, score.loss(), score.accuracy());
+    if (const auto bits = score.bits_per_byte()) {
+      line.push_back({"val/bits_per_byte", *bits});
+      note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
+    }
+    progress_.note(note);
   }
   line.push_back({"perf/tokens_per_s", tokens_per_second});
   line.push_back({"perf/step_ms", 1e3 * seconds_ / static_cast<double>(timed_steps_)});
@@ -182,10 +187,12 @@ void Trainer::save() {
 void Trainer::test() {
   if (config_.task->size(Split::test) == 0) return;
   const Score score = finite_score(Split::test);
-  metrics_->log(steps_done_, {{"test/loss", score.loss()},
-                              {"test/accuracy", score.accuracy()},
-                              {"test/correct", score.correct},
-                              {"test/positions", score.positions}});
+  JsonFields line = {{"test/loss", score.loss()},
+                     {"test/accuracy", score.accuracy()},
+                     {"test/correct", score.correct},
+                     {"test/positions", score.positions}};
+  if (const auto bits = score.bits_per_byte()) line.push_back({"test/bits_per_byte", *bits});
+  metrics_->log(steps_done_, line);
   std::cout << fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}\n", score.correct, score.positions,
                            score.accuracy(), score.loss());
 }

@@ -28,9 +28,7 @@ void add_to(Tensor& sum, Tensor part) {
 bool StepResult::diverged() const { return !std::isfinite(loss) || !std::isfinite(gradient_norm); }
 
 TrainingStep::TrainingStep(const ExperimentConfig& config, Experiment& experiment)
-    : config_(config),
-      experiment_(experiment),
-      order_(config.seed_value(), config.task->size(Split::train), config.train.batch_size) {}
+    : config_(config), experiment_(experiment), order_(config.seed_value(), *config.task, config.train.batch_size) {}
 
 std::vector<MicroBatch> TrainingStep::micro_batches(int64_t step) {
   const std::vector<int64_t> examples = order_.examples(step);

@@ -39,6 +39,7 @@ const std::map<std::string, Names> rooms_that_know = {
     {"CLI", {"train"}},
     {"gnu", {"train"}},
     {"nlohmann", {"train"}},
+    {"pcre2.h", {"train"}},
 };
 
 bool contains(const Names& names, const std::string& name) {
@@ -155,6 +156,7 @@ TEST(RoomsChecker, FailsOnEveryOtherArrow) {
       {"study/probe.h", "#include \"train/run.h\"", "study does not know train"},
       {"study/probe.h", "#include <nlohmann/json.hpp>", "study does not know nlohmann"},
       {"base/fields.h", "#include \"yaml-cpp/yaml.h\"", "base does not know yaml-cpp"},
+      {"base/utf8.cpp", "#include <pcre2.h>", "base does not know pcre2.h"},
       {"layers/config.h", "#include <CLI/CLI.hpp>", "layers does not know CLI"},
       {"autograd/ops/dropout.cpp", "#include <Random123/philox.h>", "autograd does not know Random123"},
       {"optim/adam.h", "#include \"../layers/linear.h\"", "write the path from the top of the project"},

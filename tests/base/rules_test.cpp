@@ -59,7 +59,7 @@ TEST(DidYouMean, OffersSlipsButNotOtherWords) {
 }
 
 struct NoVisitor : Fields {
-  void check(const std::function<bool()>&, std::initializer_list<std::string_view>, std::string_view) override {}
+  void check(const std::function<std::string()>&, std::initializer_list<std::string_view>) override {}
   void key(const Key&) override {}
   void group(const Group&) override {}
   void variant(const Variant&) override {}

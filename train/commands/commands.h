@@ -76,4 +76,19 @@ struct ExportArguments {
 };
 int export_command(const ExportArguments& arguments);
 
+struct TokenizeTrainArguments {
+  std::string path;  // of a text, or of a folder of texts
+  int64_t vocab_size = 0;
+  std::string output;
+};
+int tokenize_train_command(const TokenizeTrainArguments& arguments);
+
+struct TokenizeArguments {
+  std::string tokenizer;      // "bytes", or a path (train/tokenizers/tokenizer_file.h)
+  std::string path;           // empty: standard input
+  bool skip_unknown = false;  // leave out characters that the tokenizer lacks, and say how many
+};
+int tokenize_encode_command(const TokenizeArguments& arguments);
+int tokenize_decode_command(const TokenizeArguments& arguments);
+
 }  // namespace transformlet

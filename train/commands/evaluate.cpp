@@ -40,7 +40,7 @@ int evaluate_command(const EvaluateArguments& arguments) {
   const Split split = split_named(arguments.split);
   const std::filesystem::path run = arguments.run;
   require_run("evaluate", run);
-  ExperimentConfig config = read_config_file<ExperimentConfig>(run / "config.yaml", arguments.overrides);
+  ExperimentConfig config = read_run_config<ExperimentConfig>(run, arguments.overrides);
   set_threads(config.train.threads);
   const Checkpoint checkpoint = chosen_checkpoint("evaluate", run, arguments.checkpoint);
   Experiment experiment(config);
@@ -55,9 +55,10 @@ int evaluate_command(const EvaluateArguments& arguments) {
   }
   const Score score = evaluate(*experiment.model, experiment.task, split, evaluated_examples(config, split),
                                config.train.micro_batch_size());
-  std::cout << fmt::format("{} at step {}{}: {}/{} positions right, accuracy {}, loss {}\n", name_of(split),
+  const std::optional<double> bits = score.bits_per_byte();
+  std::cout << fmt::format("{} at step {}{}: {}/{} positions right, accuracy {}, loss {}{}\n", name_of(split),
                            checkpoint.step, averaged ? " (averaged weights)" : "", score.correct, score.positions,
-                           score.accuracy(), score.loss());
+                           score.accuracy(), score.loss(), bits ? fmt::format(", {} bits per byte", *bits) : "");
   return 0;
 }
 

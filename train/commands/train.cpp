@@ -40,6 +40,7 @@ int start(const TrainArguments& arguments) {
   RunFolder run = arguments.run.empty()
                       ? RunFolder::create("runs", std::filesystem::path(arguments.config).stem().string())
                       : RunFolder::create_at(arguments.run);
+  experiment.task.save(run.path());  // before the config: a folder is a run's once it has one
   run.write_config(write_config(config));
   run.write_environment(describe_environment(threads));
   run.log_event("started", {{"threads", threads}});
@@ -69,7 +70,7 @@ void require_same_experiment(const std::vector<std::string>& overrides) {
 int resume(const TrainArguments& arguments) {
   require_same_experiment(arguments.overrides);
   RunFolder run = RunFolder::open(arguments.resume);
-  ExperimentConfig config = read_config_file<ExperimentConfig>(run.config_path(), arguments.overrides);
+  ExperimentConfig config = read_run_config<ExperimentConfig>(run.path(), arguments.overrides);
   const int threads = set_threads(config.train.threads);
   const NewestCheckpoint newest = newest_checkpoint(run.path());
   for (const std::string& warning : newest.warnings) std::cerr << fmt::format("warning: {}\n", warning);

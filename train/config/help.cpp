@@ -24,7 +24,7 @@ class HelpWriter : public Fields {
       : path_(std::move(path)), indent_(std::move(indent)), lines_(lines) {}
 
   // The reader explains a broken rule between keys when it meets one.
-  void check(const std::function<bool()>&, std::initializer_list<std::string_view>, std::string_view) override {}
+  void check(const std::function<std::string()>&, std::initializer_list<std::string_view>) override {}
 
  protected:
   void key(const Key& key) override {

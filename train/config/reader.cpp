@@ -20,18 +20,22 @@ namespace {
 class ConfigReader : public Fields {
  public:
   // `wrong` holds the paths of keys that had an error, at any level.
-  ConfigReader(const YamlNode& map, std::string path, ConfigErrors& errors, std::vector<std::string>& wrong)
-      : map_(map), path_(std::move(path)), errors_(errors), wrong_(wrong) {}
+  ConfigReader(const YamlNode& map, std::string path, std::filesystem::path run, ConfigErrors& errors,
+               std::vector<std::string>& wrong)
+      : map_(map), path_(std::move(path)), run_(std::move(run)), errors_(errors), wrong_(wrong) {}
 
-  void check(const std::function<bool()>& holds, std::initializer_list<std::string_view> keys,
-             std::string_view message) override {
+  std::filesystem::path run_folder() const override { return run_; }
+
+  void check(const std::function<std::string()>& what_is_wrong, std::initializer_list<std::string_view> keys) override {
     const auto is_sound = [&](std::string_view key) { return !is_wrong(join_path(path_, std::string(key))); };
-    if (!std::ranges::all_of(keys, is_sound) || holds()) return;
+    if (!std::ranges::all_of(keys, is_sound)) return;
+    const std::string message = what_is_wrong();
+    if (message.empty()) return;
     // The first key names the error; if the text does not give it, another one of them must be the culprit.
     std::optional<Place> place;
     for (const std::string_view key : keys)
       if (!place) place = place_of(std::string(key));
-    complain(place.value_or(map_.place), join_path(path_, std::string(*keys.begin())), std::string(message));
+    complain(place.value_or(map_.place), join_path(path_, std::string(*keys.begin())), message);
   }
 
   // Every key of the map that no call has named.
@@ -109,7 +113,7 @@ class ConfigReader : public Fields {
     }
     YamlNode absent = empty_map;
     absent.place = map_.place;
-    ConfigReader level(entry ? *entry->value : absent, path, errors_, wrong_);
+    ConfigReader level(entry ? *entry->value : absent, path, run_, errors_, wrong_);
     if (!discriminator.empty()) {
       level.names_.push_back(discriminator);
       level.unknown_where_ = fmt::format(" where {} is {}", discriminator, chosen);
@@ -204,6 +208,7 @@ class ConfigReader : public Fields {
 
   const YamlNode& map_;
   const std::string path_;
+  const std::filesystem::path run_;
   ConfigErrors& errors_;
   std::vector<std::string>& wrong_;
   std::vector<std::string> names_;  // of the keys that were named so far
@@ -232,7 +237,7 @@ std::string read_config_bytes(const std::filesystem::path& path) {
 }
 
 void read_config(const std::string& source, const std::string& text, const std::vector<std::string>& overrides,
-                 const std::function<void(Fields&)>& describe) {
+                 const std::function<void(Fields&)>& describe, const std::filesystem::path& run) {
   std::vector<std::string> sources = {source};
   for (const std::string& override_text : overrides)
     sources.push_back(fmt::format("override '{}'", shown(override_text)));
@@ -253,7 +258,7 @@ void read_config(const std::string& source, const std::string& text, const std::
 
   if (is_map) {
     std::vector<std::string> wrong;
-    ConfigReader reader(*tree, "", errors, wrong);
+    ConfigReader reader(*tree, "", run, errors, wrong);
     describe(reader);
     reader.report_unknown_keys();
   }

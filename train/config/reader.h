@@ -27,9 +27,10 @@ class ConfigError : public UsageError {
   using UsageError::UsageError;
 };
 
-// Visits a config with every value from the text; `source` names the text in errors. Throws ConfigError.
+// Visits a config with every value from the text; `source` names the text in errors, `run` the folder of the run that
+// it is that of, if any (Fields::run_folder). Throws ConfigError.
 void read_config(const std::string& source, const std::string& text, const std::vector<std::string>& overrides,
-                 const std::function<void(Fields&)>& describe);
+                 const std::function<void(Fields&)>& describe, const std::filesystem::path& run = {});
 
 // The text of a config file. Throws ConfigError if there is none, or none that could be a config.
 std::string read_config_bytes(const std::filesystem::path& path);
@@ -48,6 +49,16 @@ Config read_config_text(const std::string& source, const std::string& text,
 template <class Config>
 Config read_config_file(const std::filesystem::path& path, const std::vector<std::string>& overrides = {}) {
   return read_config_text<Config>(path.string(), read_config_bytes(path), overrides);
+}
+
+// The config of a run, from its folder.
+template <class Config>
+Config read_run_config(const std::filesystem::path& run, const std::vector<std::string>& overrides = {}) {
+  const std::filesystem::path path = run / "config.yaml";
+  Config config;
+  read_config(
+      path.string(), read_config_bytes(path), overrides, [&](Fields& field) { config.describe(field); }, run);
+  return config;
 }
 
 }  // namespace transformlet

@@ -70,7 +70,7 @@ struct ValueSchema {
 
 class SchemaWriter : public Fields {
  public:
-  void check(const std::function<bool()>&, std::initializer_list<std::string_view>, std::string_view) override {}
+  void check(const std::function<std::string()>&, std::initializer_list<std::string_view>) override {}
 
   // The schema of everything that was visited, as one object.
   Json object(const std::string& help) const {

@@ -60,7 +60,7 @@ class ConfigWriter : public Fields {
   const std::string& text() const { return text_; }
 
   // Rules between keys are the reader's business: nothing but a reader makes configs that break them.
-  void check(const std::function<bool()>&, std::initializer_list<std::string_view>, std::string_view) override {}
+  void check(const std::function<std::string()>&, std::initializer_list<std::string_view>) override {}
 
  protected:
   void key(const Key& key) override { line(key.name, yaml_text(key.value)); }

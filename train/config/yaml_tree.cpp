@@ -13,6 +13,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace transformlet {
 namespace {
 
@@ -184,18 +186,6 @@ class TreeBuilder : public YAML::EventHandler {
   std::vector<Frame> frames_;
   std::map<YAML::anchor_t, YamlPointer> anchors_;
 };
-
-// The length of the UTF-8 sequence that starts here, or 0 if none does (RFC 3629: no overlong forms, no surrogates).
-size_t utf8_length(const std::string& text, size_t at) {
-  const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u; };
-  const unsigned lead = byte(0), second = byte(1);
-  const size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f)) return 0;
-  if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) return 0;
-  return length;
-}
 
 // yaml-cpp takes any bytes and guesses an encoding; here anything but plain UTF-8 text is somebody's wrong file.
 void require_text(const std::string& text, int source, const std::string& path) {

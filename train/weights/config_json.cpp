@@ -17,7 +17,7 @@ class KeyCollector : public Fields {
  public:
   FlatJson values;
 
-  void check(const std::function<bool()>&, std::initializer_list<std::string_view>, std::string_view) override {}
+  void check(const std::function<std::string()>&, std::initializer_list<std::string_view>) override {}
 
  protected:
   void key(const Key& key) override {

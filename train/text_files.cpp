@@ -1,0 +1,74 @@
+#include "train/text_files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "train/file_descriptor.h"
+
+namespace transformlet {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class... Args>
+[[noreturn]] void fail_usage(fmt::format_string<Args...> message, Args&&... args) {
+  throw UsageError(fmt::format(message, std::forward<Args>(args)...));
+}
+
+std::vector<fs::path> files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code code;
+  for (fs::recursive_directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
+    const bool is_hidden = entry->path().filename().string().starts_with('.');
+    std::error_code gone;  // a dangling link is no file
+    if (is_hidden && entry->is_directory(gone)) entry.disable_recursion_pending();
+    if (!is_hidden && entry->is_regular_file(gone) && entry->file_size(gone) > 0) files.push_back(entry->path());
+  }
+  if (code) fail_usage("{}: cannot be read: {}", folder.string(), code.message());
+  std::ranges::sort(files);
+  return files;
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const fs::path& path) : path_(path) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file.open() || ::fstat(file.number(), &status) != 0) fail_on_file(path, "cannot be read", errno);
+  if (status.st_size == 0) return;  // nothing can be mapped
+  const auto size = static_cast<size_t>(status.st_size);
+  void* const data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
+  if (data == MAP_FAILED) fail_on_file(path, "cannot be read", errno);
+  ::madvise(data, size, MADV_SEQUENTIAL);
+  text_ = {static_cast<const char*>(data), size};
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)), text_(std::exchange(other.text_, {})) {}
+
+MappedFile::~MappedFile() {
+  if (!text_.empty()) ::munmap(const_cast<char*>(text_.data()), text_.size());
+}
+
+std::vector<MappedFile> map_text_files(const fs::path& path) {
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  if (status.type() == fs::file_type::not_found) fail_usage("{}: there is no such file", path.string());
+  if (code) fail_usage("{}: cannot be read: {}", path.string(), code.message());
+  std::vector<MappedFile> files;
+  if (fs::is_directory(status)) {
+    for (const fs::path& file : files_in(path)) files.emplace_back(file);
+    if (files.empty()) fail_usage("{}: there is no file in this folder that has a text", path.string());
+    return files;
+  }
+  if (!fs::is_regular_file(status)) fail_usage("{}: it is neither a file nor a folder", path.string());
+  files.emplace_back(path);
+  if (files.front().text().empty()) fail_usage("{}: the file is empty", path.string());
+  return files;
+}
+
+}  // namespace transformlet
