@@ -84,6 +84,10 @@ struct ClassifierConfig : ModelConfig {
     field("embedding_dropout", embedding_dropout, "on embeddings", at_least(0), less_than(1));
   }
 
+  std::string misfit(const ModelSizes& sizes) const override {
+    return sizes.whole_sequences ? "" : "gives one answer to a sequence, and this task asks for one at each place";
+  }
+
   double activations_per_token(const ModelSizes& sizes, bool recompute) const override {
     return 2.0 * (transformlet::activations_per_token(blocks.options(), recompute) +
                   6.0 * static_cast<double>(blocks.d_model)) +

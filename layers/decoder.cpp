@@ -83,6 +83,11 @@ struct DecoderConfig : ModelConfig {
           "of the normal weights at the start; GPT-2's 0.02 is small for narrow models", greater_than(0), at_most(10));
   }
 
+  std::string misfit(const ModelSizes& sizes) const override {
+    if (!tie_embeddings || sizes.vocab_size == sizes.classes) return ModelConfig::misfit(sizes);
+    return fmt::format("predicts {} classes from {} ids: set tie_embeddings to false", sizes.classes, sizes.vocab_size);
+  }
+
   double activations_per_token(const ModelSizes& sizes, bool recompute) const override {
     // Embedding, sum with positions, dropout, final norm and its input; logits and their gradient.
     return transformlet::activations_per_token(blocks.options(), recompute) +

@@ -148,6 +148,12 @@ struct EncoderDecoderConfig : ModelConfig {
     field("tie_embeddings", tie_embeddings, "the head's weight is the target embedding's");
   }
 
+  std::string misfit(const ModelSizes& sizes) const override {
+    if (sizes.source_vocab_size == 0) return "reads a source and writes a target, and this task has no source";
+    if (!tie_embeddings || sizes.vocab_size == sizes.classes) return ModelConfig::misfit(sizes);
+    return fmt::format("predicts {} classes from {} ids: set tie_embeddings to false", sizes.classes, sizes.vocab_size);
+  }
+
   // Of both stacks, as if the source were as long as the target.
   double activations_per_token(const ModelSizes& sizes, bool recompute) const override {
     EncoderOptions decoder = blocks.options();

@@ -72,6 +72,7 @@ struct ModelSizes {
   int64_t classes = 0;                                   // of the outputs
   int64_t max_length = 0;                                // of a sequence
   int64_t source_vocab_size = 0, source_max_length = 0;  // of the source; 0: there is none
+  bool whole_sequences = false;                          // one target for a sequence, instead of one for each place
 };
 
 // A kind of model, with its keys. Derived: static name and help, and Registered<ModelConfig, ...>.
@@ -80,6 +81,10 @@ class ModelConfig {
   virtual ~ModelConfig() = default;
   virtual void describe(Fields& field) = 0;
   virtual std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const = 0;
+  // Why the model can't do such a task; empty: it can.
+  virtual std::string misfit(const ModelSizes& sizes) const {
+    return sizes.whole_sequences ? "answers at each place, and this task asks for one answer to a sequence" : "";
+  }
   // How many numbers a training step keeps for each token, at most; `recompute`: of a pass that recomputes.
   virtual double activations_per_token(const ModelSizes& sizes, bool recompute) const = 0;
 };

@@ -66,6 +66,7 @@ void ExperimentConfig::describe(Fields& field) {
               "needs validation examples");
   field.check([&] { return task->data_bytes() <= machine_memory(); }, {"task"},
               "its data needs more memory than the machine has");
+  field.check([&] { return model->misfit(task->sizes()); }, {"model", "task"});
   field.check([&] { return estimated_memory(*this) <= machine_memory(); }, {"model", "task", "train.batch_size"},
               "with this task and batch size needs more memory than the machine has");
 }

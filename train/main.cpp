@@ -184,6 +184,29 @@ int run(int argc, char** argv) {
   export_app->add_option("--layout", export_.layout, layout_help)->required();
   export_app->add_option("--output", export_.output, "the folder to write to")->required();
   export_app->callback([&] { status = export_command(export_); });
+  GenerateArguments generate;
+  CLI::App* const generate_app = app.add_subcommand("generate", "write on after a prompt, with a run's language model");
+  generate_app->add_option("RUN", generate.run, "the folder of a run with a task of text")->required();
+  generate_app->add_option("key=value", generate.overrides, overrides_help);
+  generate_app->add_option("--prompt", generate.prompts, "what to write on from, each by itself (default: a new line)")
+      ->take_all();
+  generate_app->add_option("--max-tokens", generate.max_tokens, "tokens to write")
+      ->capture_default_str()
+      ->check(at_least(0));
+  generate_app->add_option("--temperature", generate.temperature, "0: always the likeliest token")
+      ->capture_default_str();
+  generate_app->add_option("--top-k", generate.top_k, "draw from the k likeliest tokens; 0: from all")
+      ->capture_default_str()
+      ->check(at_least(0));
+  generate_app->add_option("--top-p", generate.top_p, "draw from the likeliest tokens that have this share together")
+      ->capture_default_str();
+  generate_app->add_option("--seed", generate.seed, "of what is drawn")->capture_default_str()->check(at_least(0));
+  generate_app->add_option("--stop", generate.stop, "end after this text");
+  generate_app->add_option("--checkpoint", generate.checkpoint, "newest, best, or a saved step")->capture_default_str();
+  generate_app->add_flag("--no-cache", generate.no_cache,
+                         "read everything again for each token: slower, the same text");
+  generate_app->callback([&] { status = generate_command(generate); });
+
   TokenizeCommands tokenize;
   tokenize.add_to(app, status);
 

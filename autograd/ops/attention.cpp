@@ -133,16 +133,16 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 
 Tensor cached_attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t length, int64_t num_heads,
                         const Mask& mask, const AttentionOptions& options) {
-  const char* const op = "cached_attention";
-  check_operands(op, q, k, v);
+  const char* const name = "cached_attention";  // no op: it has no derivative
+  check_operands(name, q, k, v);
   const int64_t kv_heads = options.num_kv_heads == 0 ? num_heads : options.num_kv_heads;
   require(q.rank() == 3 && q.dim(0) == k.dim(0) && q.dim(2) % num_heads == 0 && k.dim(2) % kv_heads == 0 &&
               k.dim(2) * num_heads == q.dim(2) * kv_heads && length <= k.dim(1) && options.dropout == 0.0,
-          "{}: query {} with {} heads does not fit {} rows of key {} with {} heads", op, q, num_heads, length, k,
+          "{}: query {} with {} heads does not fit {} rows of key {} with {} heads", name, q, num_heads, length, k,
           kv_heads);
   const int64_t size = q.dim(2) / num_heads, value_size = v.dim(2) / kv_heads, width = num_heads * value_size;
   AttentionProblem problem =
-      problem_of(op, mask, options, q.dim(0), num_heads, kv_heads, q.dim(1), length, size, value_size);
+      problem_of(name, mask, options, q.dim(0), num_heads, kv_heads, q.dim(1), length, size, value_size);
   problem.q = {q.dim(1) * q.dim(2), size, q.dim(2)};
   problem.k = {k.dim(1) * k.dim(2), size, k.dim(2)};
   problem.v = {v.dim(1) * v.dim(2), value_size, v.dim(2)};

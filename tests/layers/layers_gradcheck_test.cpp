@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "autograd/gradcheck.h"
+#include "layers/classifier.h"
 #include "layers/decoder.h"
+#include "layers/encoder_decoder.h"
 #include "layers/sequence_predictor.h"
 #include "tests/tensors.h"
 
@@ -65,6 +67,35 @@ Setting llama_block(const std::string& name, bool rotary, Activation activation,
                                                        .dropout = 0.1,
                                                        .bias = false});
             return [=](const TensorList& in) { return layer(in[0], mask, training); };
+          }};
+}
+
+// Writes for a source that is padded.
+Setting encoder_decoder(NormPosition position, bool tied) {
+  const std::string name = fmt::format("encoder_decoder_{}", tied ? "tied" : "untied");
+  return {name, {}, [=](const Scope& scope) -> Forward {
+            EncoderDecoderOptions options{
+                .encoder = {.num_heads = 2, .d_model = 4, .d_ff = 6, .norm_position = position},
+                .decoder = {.num_heads = 2, .d_model = 4, .d_ff = 6, .norm_position = position},
+                .tie_embeddings = tied};
+            options.encoder.activation = options.decoder.activation = Activation::gelu;
+            options.encoder.dropout = options.decoder.dropout = 0.2;
+            const EncoderDecoder model(
+                scope, options,
+                {.vocab_size = 5, .classes = 5, .max_length = 3, .source_vocab_size = 6, .source_max_length = 4});
+            const ModelInputs inputs{
+                .ids = ids, .source = Tokens({1, 5, 0, 2, 3, 3, 0, 0}, {2, 4}), .source_mask = Mask::padding({4, 2})};
+            return [=](const TensorList&) { return model(inputs, training); };
+          }};
+}
+
+Setting classifier(Pooling pooling) {
+  return {pooling == Pooling::mean ? "classifier_mean" : "classifier_cls", {}, [=](const Scope& scope) -> Forward {
+            const Classifier model(scope,
+                                   {.blocks = {.num_heads = 2, .d_model = 4, .d_ff = 6, .activation = Activation::gelu},
+                                    .pooling = pooling},
+                                   {.vocab_size = 5, .classes = 3, .max_length = 3});
+            return [=](const TensorList&) { return model(ids, Mask::padding({3, 2}), training); };
           }};
 }
 
@@ -181,6 +212,10 @@ std::vector<Setting> settings() {
   }
   list.push_back(llama_block("llama_block_swiglu", true, Activation::swiglu, Mask::causal()));
   list.push_back(llama_block("llama_block_silu_alibi", false, Activation::silu, Mask::sliding_window(2)));
+  list.push_back(encoder_decoder(NormPosition::post, false));
+  list.push_back(encoder_decoder(NormPosition::pre, true));
+  list.push_back(classifier(Pooling::mean));
+  list.push_back(classifier(Pooling::cls));
   list.push_back(llama_block("llama_block_geglu", true, Activation::geglu, Mask::padding({3, 1})));
   for (const bool recompute : {false, true}) {
     list.push_back(decoder(true, true, recompute));

@@ -102,7 +102,7 @@ TEST_P(Parity, TwentyStepsOfAdamWMatchPyTorch) {
   config.weight_decay = golden.settings.at("weight_decay");
   std::vector<OptimizedParameter> optimized;
   for (const Parameter& parameter : parameters.list()) {
-    optimized.push_back({parameter.value, parameter.kind == ParameterKind::weight});
+    optimized.push_back({parameter.value, is_weight(parameter.kind)});
   }
   const auto optimizer = make_optimizer(config, optimized);
   const GoldenArray& losses = golden.outputs.at("losses");

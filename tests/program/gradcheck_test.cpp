@@ -103,7 +103,7 @@ TEST_F(GradcheckProgram, LayersAndMasksAreChosen) {
 TEST_F(GradcheckProgram, OpsPass) {
   expect_pass({"--op", "linear"}, 1);
   expect_pass({"--op", "scaled_dot_product_attention", "gradcheck.order=2", "gradcheck.entries=8"}, 2);
-  expect_pass({"--all-ops", "seed=5"}, 47);
+  expect_pass({"--all-ops", "seed=5"}, 48);
 }
 
 // Every kind of layer, with its defaults.

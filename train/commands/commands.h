@@ -76,6 +76,18 @@ struct ExportArguments {
 };
 int export_command(const ExportArguments& arguments);
 
+struct GenerateArguments {
+  std::string run;
+  std::vector<std::string> prompts, overrides;
+  std::string checkpoint = "newest";  // newest, best, or a step
+  std::string stop;                   // a text to stop after; empty: none
+  int64_t max_tokens = 500, top_k = 0;
+  double temperature = 1.0, top_p = 1.0;
+  uint64_t seed = 0;
+  bool no_cache = false;
+};
+int generate_command(const GenerateArguments& arguments);
+
 struct TokenizeTrainArguments {
   std::string path;  // of a text, or of a folder of texts
   int64_t vocab_size = 0;

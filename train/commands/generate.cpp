@@ -1,0 +1,98 @@
+// `transformlet generate`: what a run's language model writes after a prompt.
+#include "train/generation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "train/commands/checkpoint_choice.h"
+#include "train/commands/commands.h"
+#include "train/config/reader.h"
+#include "train/experiment.h"
+#include "train/restore.h"
+#include "train/trainer.h"
+#include "train/stopwatch.h"
+#include "train/threads.h"
+#include "train/tokenizers/tokenizer_file.h"
+
+namespace transformlet {
+namespace {
+
+std::unique_ptr<Tokenizer> tokenizer_of(const std::filesystem::path& run) {
+  const std::filesystem::path file = run / "tokenizer.json";
+  if (!std::filesystem::exists(file)) {
+    throw UsageError(fmt::format("generate: {} has no tokenizer.json: its task is not one of text", run.string()));
+  }
+  return read_tokenizer(file);
+}
+
+std::vector<int32_t> encoded(const Tokenizer& tokenizer, const std::string& prompt) {
+  try {
+    return tokenizer.encode(prompt);
+  } catch (const EncodingError& error) {
+    throw UsageError(fmt::format("generate: the prompt's byte {}: {}", error.at, error.what()));
+  }
+}
+
+// Writes the prompt and what comes after it, token by token. How many tokens that were.
+int64_t write(const Model& model, int64_t max_length, const Tokenizer& tokenizer, const std::string& prompt,
+              const GenerationOptions& options, const std::string& stop) {
+  std::vector<int32_t> ids = encoded(tokenizer, prompt);
+  if (ids.empty()) throw UsageError("generate: the prompt is empty; give at least one character");
+  std::cout << prompt << std::flush;
+  int64_t count = 0;
+  std::string text;  // of the tokens so far
+  generate(model, max_length, std::move(ids), options, [&](int32_t token) {
+    ++count;
+    const std::string_view bytes = tokenizer.bytes(token);
+    std::cout << bytes << std::flush;
+    text += bytes;
+    // The stop text may end anywhere within the new token.
+    const size_t from = text.size() - std::min(text.size(), bytes.size() + stop.size());
+    return stop.empty() || text.find(stop, from) == text.npos;
+  });
+  std::cout << '\n';
+  return count;
+}
+
+}  // namespace
+
+int generate_command(const GenerateArguments& arguments) {
+  const std::filesystem::path run = arguments.run;
+  require_run("generate", run);
+  const std::unique_ptr<Tokenizer> tokenizer = tokenizer_of(run);
+  const GenerationOptions options{
+      .sampling = {.temperature = arguments.temperature, .top_k = arguments.top_k, .top_p = arguments.top_p},
+      .max_tokens = arguments.max_tokens,
+      .seed = arguments.seed,
+      .cache = !arguments.no_cache};
+  for (const auto& [name, value, most] :
+       {std::tuple("temperature", arguments.temperature, 1e6), std::tuple("top-p", arguments.top_p, 1.0)}) {
+    if (!(value >= 0 && value <= most)) {
+      throw UsageError(fmt::format("generate: --{} must lie between 0 and {}, not {}", name, most, value));
+    }
+  }
+  ExperimentConfig config = read_run_config<ExperimentConfig>(run, arguments.overrides);
+  set_threads(config.train.threads);
+  const Checkpoint checkpoint = chosen_checkpoint("generate", run, arguments.checkpoint);
+  Experiment experiment(config);
+  if (checkpoint.averaged_weights.empty()) {
+    restore_weights(checkpoint, experiment.parameters);
+  } else {
+    restore_averaged_weights(checkpoint, experiment.parameters);
+  }
+  const std::vector<std::string> prompts =
+      arguments.prompts.empty() ? std::vector<std::string>{"\n"} : arguments.prompts;
+  Stopwatch stopwatch;
+  int64_t count = 0;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (i > 0) std::cout << "---\n";
+    count +=
+        write(*experiment.model, experiment.task.sizes().max_length, *tokenizer, prompts[i], options, arguments.stop);
+  }
+  std::cerr << fmt::format("{} tokens at {:.0f} tokens/s\n", count, static_cast<double>(count) / stopwatch.lap());
+  return 0;
+}
+
+}  // namespace transformlet
