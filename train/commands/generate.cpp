@@ -11,10 +11,10 @@
 #include "train/config/reader.h"
 #include "train/experiment.h"
 #include "train/restore.h"
-#include "train/trainer.h"
 #include "train/stopwatch.h"
 #include "train/threads.h"
 #include "train/tokenizers/tokenizer_file.h"
+#include "train/trainer.h"
 
 namespace transformlet {
 namespace {
