@@ -37,7 +37,7 @@ const char* name_of(Reason reason);
 
 // The names are those of torch.autograd.gradcheck where they mean the same.
 struct GradcheckOptions {
-  // The first step, as a part of max(|x|, root mean square of the tensor). It is halved, and enlarged, as needed.
+  // The first step, as a part of max(|x|, root mean square of the tensor). It is shortened and enlarged as needed.
   double eps = 1.0 / 64;
   // Agreement: |analytic - numeric| <= rtol * max(|analytic|, |numeric|) + error_bars * bar. A bar is about 1e-13 of
   // the gradient, so rtol only has to cover the rounding of the analytic gradient: torch's 1e-3 hides a factor
