@@ -58,7 +58,9 @@ class Allowed {
     return only(
         key, [](const Json& value) { return value.empty() || value == "" || value == false || value == 0.0; }, hint);
   }
-  void nothing_else() const { require(open_.empty(), "{}: an unknown key", path_to(open_.front())); }
+  void nothing_else() const {
+    if (!open_.empty()) fail("{}: an unknown key", path_to(open_.front()));
+  }
 
   std::string path_to(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
 
