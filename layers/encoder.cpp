@@ -14,29 +14,37 @@ Tensor normed(const std::optional<Norm>& norm, const Tensor& x) { return norm ? 
 
 }  // namespace
 
+MultiheadAttentionOptions attention_options(const EncoderOptions& options) {
+  return {.d_model = options.d_model,
+          .num_heads = options.num_heads,
+          .num_kv_heads = options.num_kv_heads,
+          .rotary = options.rotary,
+          .alibi = options.alibi,
+          .rotary_base = options.rotary_base,
+          .dropout = options.attention_dropout.value_or(options.dropout),
+          .bias = options.bias,
+          .qkv_initializer = options.initializers.qkv,
+          .out_initializer = options.initializers.residual};
+}
+
+FeedForwardOptions feed_forward_options(const EncoderOptions& options) {
+  return {.d_model = options.d_model,
+          .d_ff = options.d_ff,
+          .activation = options.activation,
+          .dropout = options.hidden_dropout ? options.dropout : 0.0,
+          .bias = options.bias,
+          .up_initializer = options.initializers.up,
+          .down_initializer = options.initializers.residual};
+}
+
 EncoderBlock::EncoderBlock(const Scope& scope, const EncoderOptions& options)
     : path(scope.path()),
       attention_pre_norm(norm_if(options.norm_position == NormPosition::pre, scope / "attention_norm", options)),
-      attention(scope / "attention", {.d_model = options.d_model,
-                                      .num_heads = options.num_heads,
-                                      .num_kv_heads = options.num_kv_heads,
-                                      .rotary = options.rotary,
-                                      .alibi = options.alibi,
-                                      .rotary_base = options.rotary_base,
-                                      .dropout = options.attention_dropout.value_or(options.dropout),
-                                      .bias = options.bias,
-                                      .qkv_initializer = options.initializers.qkv,
-                                      .out_initializer = options.initializers.residual}),
+      attention(scope / "attention", attention_options(options)),
       attention_dropout(scope / "attention_dropout", options.residual_dropout.value_or(options.dropout)),
       attention_post_norm(norm_if(options.norm_position == NormPosition::post, scope / "attention_norm", options)),
       feed_forward_pre_norm(norm_if(options.norm_position == NormPosition::pre, scope / "feed_forward_norm", options)),
-      feed_forward(scope / "feed_forward", {.d_model = options.d_model,
-                                            .d_ff = options.d_ff,
-                                            .activation = options.activation,
-                                            .dropout = options.hidden_dropout ? options.dropout : 0.0,
-                                            .bias = options.bias,
-                                            .up_initializer = options.initializers.up,
-                                            .down_initializer = options.initializers.residual}),
+      feed_forward(scope / "feed_forward", feed_forward_options(options)),
       feed_forward_dropout(scope / "feed_forward_dropout", options.residual_dropout.value_or(options.dropout)),
       feed_forward_post_norm(
           norm_if(options.norm_position == NormPosition::post, scope / "feed_forward_norm", options)) {}

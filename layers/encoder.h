@@ -35,6 +35,10 @@ struct EncoderOptions {
   BlockInitializers initializers = {};
 };
 
+// Of the sublayers of a block.
+MultiheadAttentionOptions attention_options(const EncoderOptions& options);
+FeedForwardOptions feed_forward_options(const EncoderOptions& options);
+
 // The same function as PyTorch's nn.TransformerEncoderLayer.
 struct EncoderBlock {
   EncoderBlock(const Scope& scope, const EncoderOptions& options);

@@ -8,17 +8,11 @@
 namespace transformlet {
 namespace {
 
-MultiheadAttentionOptions attention_options(const EncoderOptions& options, bool cross) {
-  return {.d_model = options.d_model,
-          .num_heads = options.num_heads,
-          .num_kv_heads = options.num_kv_heads,
-          .rotary = options.rotary && !cross,
-          .alibi = options.alibi && !cross,
-          .rotary_base = options.rotary_base,
-          .dropout = options.attention_dropout.value_or(options.dropout),
-          .bias = options.bias,
-          .qkv_initializer = options.initializers.qkv,
-          .out_initializer = options.initializers.residual};
+// The memory is another sequence: positions inside attention say nothing about it.
+MultiheadAttentionOptions cross_attention_options(const EncoderOptions& options) {
+  MultiheadAttentionOptions result = attention_options(options);
+  result.rotary = result.alibi = false;
+  return result;
 }
 
 }  // namespace
@@ -26,15 +20,9 @@ MultiheadAttentionOptions attention_options(const EncoderOptions& options, bool 
 CrossBlock::CrossBlock(const Scope& scope, const EncoderOptions& options)
     : path(scope.path()),
       norm_position(options.norm_position),
-      attention(scope / "attention", attention_options(options, false)),
-      cross_attention(scope / "cross_attention", attention_options(options, true)),
-      feed_forward(scope / "feed_forward", {.d_model = options.d_model,
-                                            .d_ff = options.d_ff,
-                                            .activation = options.activation,
-                                            .dropout = options.hidden_dropout ? options.dropout : 0.0,
-                                            .bias = options.bias,
-                                            .up_initializer = options.initializers.up,
-                                            .down_initializer = options.initializers.residual}),
+      attention(scope / "attention", attention_options(options)),
+      cross_attention(scope / "cross_attention", cross_attention_options(options)),
+      feed_forward(scope / "feed_forward", feed_forward_options(options)),
       attention_norm(scope / "attention_norm", options.d_model, options.norm, options.bias),
       cross_attention_norm(scope / "cross_attention_norm", options.d_model, options.norm, options.bias),
       feed_forward_norm(scope / "feed_forward_norm", options.d_model, options.norm, options.bias),
