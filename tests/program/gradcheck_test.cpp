@@ -128,6 +128,8 @@ TEST_F(GradcheckProgram, Float32IsUnchecked) {
 
 TEST_F(GradcheckProgram, WrongUse) {
   expect_refusal({}, "gradcheck: give a CONFIG, --op NAME or --all-ops");
+  expect_refusal({"--all-ops", "gradcheck.layers=[model]"},
+                 "gradcheck: layers and masks are for models and layers; ops have samples of their own");
   expect_refusal({"nowhere.yaml"}, "nowhere.yaml: there is no such file");
   expect_refusal({"small.yaml", "gradcheck.mode=ful"},
                  "override 'gradcheck.mode=ful': gradcheck.mode: must be one of directional, full, not 'ful' (did you "

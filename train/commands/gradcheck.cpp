@@ -253,6 +253,9 @@ int check_layer(const GradcheckArguments& arguments, const std::string& text) {
 int check_ops(const GradcheckArguments& arguments) {
   constexpr int64_t most_entries = 64;
   const OpCheckConfig config = read_config_text<OpCheckConfig>("--op", "{}", arguments.overrides);
+  if (!config.gradcheck.layers.empty() || !config.gradcheck.masks.empty()) {
+    throw UsageError("gradcheck: layers and masks are for models and layers; ops have samples of their own");
+  }
   set_threads(0);
   const auto seed = static_cast<uint64_t>(config.seed);
   std::map<std::string, Target> ops;
