@@ -85,6 +85,7 @@ struct ClassifierConfig : ModelConfig {
   }
 
   std::string misfit(const ModelSizes& sizes) const override {
+    if (sizes.source_vocab_size > 0) return ModelConfig::misfit(sizes);
     return sizes.whole_sequences ? "" : "gives one answer to a sequence, and this task asks for one at each place";
   }
 

@@ -78,7 +78,7 @@ EncoderDecoder::EncoderDecoder(const Scope& scope, const EncoderDecoderOptions& 
 
 // Embeddings are taken times sqrt(d_model), as in the paper (section 3.4), and are normal with deviation 1 /
 // sqrt(d_model).
-Tensor EncoderDecoder::encode(const Tokens& source, const Mask& mask, const Pass& pass) const {
+Tensor EncoderDecoder::read(const Tokens& source, const Mask& mask, const Pass& pass) const {
   require(source.shape().rank() == 2, "the model takes a source of shape (batch, length), not {}", source.shape());
   return encoder(source_dropout(source_positions(source_embedding(source) * embedding_scale_), pass), mask, pass);
 }
@@ -93,7 +93,7 @@ Tensor EncoderDecoder::decode(const Tokens& target, const Tensor& memory, const 
 }
 
 Tensor EncoderDecoder::operator()(const ModelInputs& inputs, const Pass& pass) const {
-  const Tensor memory = encode(inputs.source, inputs.source_mask, pass);
+  const Tensor memory = inputs.memory.defined() ? inputs.memory : read(inputs.source, inputs.source_mask, pass);
   return decode(inputs.ids, memory, inputs.mask, inputs.source_mask, pass);
 }
 
@@ -138,7 +138,8 @@ struct EncoderDecoderConfig : ModelConfig {
 
   std::string misfit(const ModelSizes& sizes) const override {
     if (sizes.source_vocab_size == 0) return "reads a source and writes a target, and this task has no source";
-    if (!tie_embeddings || sizes.vocab_size == sizes.classes) return ModelConfig::misfit(sizes);
+    if (sizes.whole_sequences) return "answers at each place, and this task asks for one answer to a sequence";
+    if (!tie_embeddings || sizes.vocab_size == sizes.classes) return "";
     return fmt::format("predicts {} classes from {} ids: set tie_embeddings to false", sizes.classes, sizes.vocab_size);
   }
 

@@ -41,7 +41,7 @@ struct EncoderDecoder : Model {
 
   // The two halves: source (B, Ts) -> memory (B, Ts, d_model); target (B, T) and memory -> logits (B, T, classes).
   // Under a pass with a cache, decode() reads on behind what it has read before.
-  Tensor encode(const Tokens& source, const Mask& mask, const Pass& pass) const;
+  Tensor read(const Tokens& source, const Mask& mask, const Pass& pass) const override;
   Tensor decode(const Tokens& target, const Tensor& memory, const Mask& mask, const Mask& memory_mask,
                 const Pass& pass) const;
 

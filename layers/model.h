@@ -55,6 +55,7 @@ struct ModelInputs {
   Mask mask = {};
   Tokens source = {};  // (B, Ts); empty: there is none
   Mask source_mask = {};
+  Tensor memory = {};  // (B, Ts, width): what read() made of the source before; undefined: the source is read
 };
 
 class Model {
@@ -63,6 +64,10 @@ class Model {
   // Logits: (B, T, classes), or (B, classes) of a model that judges sequences as a whole.
   virtual Tensor operator()(const ModelInputs& inputs, const Pass& pass) const = 0;
   Tensor operator()(const Tokens& ids, const Mask& mask, const Pass& pass) const { return (*this)({ids, mask}, pass); }
+  // What a model that writes for a source makes of it, once for all that is written: (B, Ts, width).
+  virtual Tensor read(const Tokens& /*source*/, const Mask& /*source_mask*/, const Pass& /*pass*/) const {
+    fail("this model reads no source");
+  }
   virtual std::vector<NamedLayer> layers() const = 0;
 };
 
@@ -83,6 +88,7 @@ class ModelConfig {
   virtual std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const = 0;
   // Why the model can't do such a task; empty: it can.
   virtual std::string misfit(const ModelSizes& sizes) const {
+    if (sizes.source_vocab_size > 0) return "reads no source, and this task has one: encoder_decoder reads it";
     return sizes.whole_sequences ? "answers at each place, and this task asks for one answer to a sequence" : "";
   }
   // How many numbers a training step keeps for each token, at most; `recompute`: of a pass that recomputes.

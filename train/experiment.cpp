@@ -45,6 +45,9 @@ void EvaluateConfig::describe(Fields& field) {
         "evaluations in a row without a better val/loss after which training ends; each better one is saved as a "
         "checkpoint; null: never",
         between(1, 1000000000));
+  field("beam", beam,
+        "where the task is to write targets for sources: hypotheses that the test's search keeps, beside a greedy one",
+        between(1, 10000));
   field.check([&] { return !patience || every > 0; }, {"patience", "every"}, "needs an evaluate.every above 0");
 }
 

@@ -27,7 +27,7 @@ struct TrainConfig {
 };
 
 struct EvaluateConfig {
-  int64_t every = 0;
+  int64_t every = 0, beam = 4;
   std::optional<int64_t> examples, patience;
 
   void describe(Fields& field);

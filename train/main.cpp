@@ -185,10 +185,13 @@ int run(int argc, char** argv) {
   export_app->add_option("--output", export_.output, "the folder to write to")->required();
   export_app->callback([&] { status = export_command(export_); });
   GenerateArguments generate;
-  CLI::App* const generate_app = app.add_subcommand("generate", "write on after a prompt, with a run's language model");
-  generate_app->add_option("RUN", generate.run, "the folder of a run with a task of text")->required();
+  CLI::App* const generate_app =
+      app.add_subcommand("generate", "what a run's model writes: after a prompt, or for a source");
+  generate_app->add_option("RUN", generate.run, "the folder of a run with the task text or pairs")->required();
   generate_app->add_option("key=value", generate.overrides, overrides_help);
-  generate_app->add_option("--prompt", generate.prompts, "what to write on from, each by itself (default: a new line)")
+  generate_app
+      ->add_option("--prompt", generate.prompts,
+                   "what to write on from, or sources; each by itself (default: a new line)")
       ->take_all();
   generate_app->add_option("--max-tokens", generate.max_tokens, "tokens to write")
       ->capture_default_str()
@@ -203,6 +206,9 @@ int run(int argc, char** argv) {
   generate_app->add_option("--seed", generate.seed, "of what is drawn")->capture_default_str()->check(at_least(0));
   generate_app->add_option("--stop", generate.stop, "end after this text");
   generate_app->add_option("--checkpoint", generate.checkpoint, "newest, best, or a saved step")->capture_default_str();
+  generate_app->add_option("--beam", generate.beam, "for a source: hypotheses to keep; 1: greedy")
+      ->capture_default_str()
+      ->check(at_least(1));
   generate_app->add_flag("--no-cache", generate.no_cache,
                          "read everything again for each token: slower, the same text");
   generate_app->callback([&] { status = generate_command(generate); });

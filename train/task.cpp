@@ -1,9 +1,29 @@
 #include "train/task.h"
 
+#include <algorithm>
+
 namespace transformlet {
 
 const char* name_of(Split split) {
   return split == Split::train ? "train" : split == Split::validation ? "val" : "test";
+}
+
+std::vector<int64_t> DataOrder::order_of(int64_t epoch) const {
+  const RandomKey key = RandomKey(seed_) / "order" / epoch;
+  std::vector<int64_t> order = shuffled(key, size_);
+  if (sampling_ != Sampling::epochs_by_length) return order;
+  const int64_t batches = size_ / batch_size_, used = batches * batch_size_, pool = 64 * batch_size_;
+  for (int64_t begin = 0; begin < used; begin += pool) {
+    std::stable_sort(order.begin() + begin, order.begin() + std::min(begin + pool, used),
+                     [&](int64_t a, int64_t b) { return length_(a) < length_(b); });
+  }
+  std::vector<int64_t> result;
+  result.reserve(order.size());
+  for (const int64_t batch : shuffled(key / "batches", batches)) {
+    const auto first = order.begin() + batch * batch_size_;
+    result.insert(result.end(), first, first + batch_size_);
+  }
+  return result;
 }
 
 std::vector<int64_t> DataOrder::examples(int64_t step) {
@@ -17,7 +37,7 @@ std::vector<int64_t> DataOrder::examples(int64_t step) {
   require(steps_per_epoch > 0, "a batch of {} is larger than the {} training examples", batch_size_, size_);
   if (step / steps_per_epoch != epoch_) {
     epoch_ = step / steps_per_epoch;
-    order_ = shuffled(RandomKey(seed_) / "order" / epoch_, size_);
+    order_ = order_of(epoch_);
   }
   const auto first = order_.begin() + step % steps_per_epoch * batch_size_;
   return {first, first + batch_size_};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "autograd/mask.h"
 #include "base/fields.h"
@@ -27,8 +28,23 @@ struct Batch {
 
 // How a training step comes to its examples.
 enum class Sampling {
-  epochs,  // each epoch takes all of them in an order of its own, without replacement
-  steps,   // each step draws anew, with replacement: for sets so large that their order would be a burden
+  epochs,            // each epoch takes all of them in an order of its own, without replacement
+  epochs_by_length,  // the same, with batches of examples of about one length: so little is padded
+  steps,             // each step draws anew, with replacement: for sets so large that their order would be a burden
+};
+
+// What a search needs to know of a task that writes a target for a source.
+class SourceToTarget {
+ public:
+  virtual ~SourceToTarget() = default;
+  // The token that every target begins and ends with.
+  virtual int32_t boundary() const = 0;
+  // The targets, without boundaries, that are right for an example's source. Where several examples have one source,
+  // the first of them has the targets of all, and the others have none: so each source counts once.
+  virtual std::vector<std::vector<int32_t>> references(Split split, int64_t example) const = 0;
+  // A UsageError says what of the text no source can have.
+  virtual std::vector<int32_t> source_ids(std::string_view text) const = 0;
+  virtual std::string target_text(const std::vector<int32_t>& ids) const = 0;
 };
 
 class Task {
@@ -46,11 +62,16 @@ class Task {
   // The examples at the given places of a split.
   virtual Batch batch(Split split, const std::vector<int64_t>& examples) const = 0;
   virtual Sampling sampling() const { return Sampling::epochs; }
+  // Of a training example, for Sampling::epochs_by_length.
+  virtual int64_t length(int64_t /*example*/) const { return 1; }
   // What an evaluation goes through, each once: the same examples, unless those of training overlap.
   virtual int64_t evaluation_size(Split split) const { return size(split); }
   virtual Batch evaluation_batch(Split split, const std::vector<int64_t>& examples) const {
     return batch(split, examples);
   }
+
+  // Null: the task has no sources to write targets for.
+  virtual const SourceToTarget* source_to_target() const { return nullptr; }
 
   // Leaves in a run's folder what the run depends on, beside its config, so that it can go on without the place where
   // it came from. Whoever reads the run's config finds it there: Fields::run_folder().
@@ -58,20 +79,27 @@ class Task {
 };
 
 // Which examples a training step sees: a function of the seed and the step. What does not fill a batch at the end of an
-// epoch is left out.
+// epoch is left out. By length: an epoch's order is cut into pools of 64 batches, each pool is sorted by length and cut
+// into batches, and the batches of all pools are shuffled.
 class DataOrder {
  public:
-  DataOrder(uint64_t seed, int64_t size, int64_t batch_size, Sampling sampling = Sampling::epochs)
-      : seed_(seed), size_(size), batch_size_(batch_size), sampling_(sampling) {}
+  using Length = std::function<int64_t(int64_t example)>;
+
+  DataOrder(uint64_t seed, int64_t size, int64_t batch_size, Sampling sampling = Sampling::epochs, Length length = {})
+      : seed_(seed), size_(size), batch_size_(batch_size), sampling_(sampling), length_(std::move(length)) {}
   DataOrder(uint64_t seed, const Task& task, int64_t batch_size)
-      : DataOrder(seed, task.size(Split::train), batch_size, task.sampling()) {}
+      : DataOrder(seed, task.size(Split::train), batch_size, task.sampling(),
+                  [&task](int64_t example) { return task.length(example); }) {}
 
   std::vector<int64_t> examples(int64_t step);
 
  private:
+  std::vector<int64_t> order_of(int64_t epoch) const;
+
   uint64_t seed_;
   int64_t size_, batch_size_;
   Sampling sampling_;
+  Length length_;
   int64_t epoch_ = -1;  // of which the order is at hand
   std::vector<int64_t> order_;
 };

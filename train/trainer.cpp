@@ -7,6 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/divergence.h"
 #include "train/restore.h"
+#include "train/search_score.h"
 #include "train/signals.h"
 #include "train/stopwatch.h"
 
@@ -121,6 +122,7 @@ void Trainer::measure() {
       line.push_back({"val/bits_per_byte", *bits});
       note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
     }
+    note += search(Split::validation, "greedy", 1, line);
     progress_.note(note);
   }
   line.push_back({"perf/tokens_per_s", tokens_per_second});
@@ -149,6 +151,17 @@ Score Trainer::finite_score(Split split) {
                                                  config_.train.micro_batch_size()));
   }
   return score;
+}
+
+std::string Trainer::search(Split split, const char* name, int64_t beam, JsonFields& line) {
+  if (config_.task->source_to_target() == nullptr) return {};
+  const AveragedWeights::InPlace averaged(averages_ ? &*averages_ : nullptr);
+  const SearchScore score = search_score(*experiment_.model, experiment_.task, split,
+                                         evaluated_examples(config_, split), config_.train.micro_batch_size(), beam);
+  const std::string prefix = fmt::format("{}/{}_", name_of(split), name);
+  line.push_back({prefix + "token_error_rate", score.token_error_rate()});
+  line.push_back({prefix + "exact", score.exact()});
+  return fmt::format(", {}: {}", name, score.in_words());
 }
 
 void Trainer::require_finite_weights() {
@@ -192,9 +205,12 @@ void Trainer::test() {
                      {"test/correct", score.correct},
                      {"test/positions", score.positions}};
   if (const auto bits = score.bits_per_byte()) line.push_back({"test/bits_per_byte", *bits});
+  std::string words = fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}", score.correct,
+                                  score.positions, score.accuracy(), score.loss());
+  words += search(Split::test, "greedy", 1, line);
+  if (config_.evaluate.beam > 1) words += search(Split::test, "beam", config_.evaluate.beam, line);
   metrics_->log(steps_done_, line);
-  std::cout << fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}\n", score.correct, score.positions,
-                           score.accuracy(), score.loss());
+  std::cout << words << '\n';
 }
 
 }  // namespace transformlet

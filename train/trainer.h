@@ -41,6 +41,8 @@ class Trainer {
   void save();
   // Of the averaged weights, if there are any.
   Score finite_score(Split split);
+  // What is written for sources, if that is the task: fields for a line of metrics.jsonl, and words for the terminal.
+  std::string search(Split split, const char* name, int64_t beam, JsonFields& line);
   // Weights that a step has made infinite would be found out by the next one's loss: too late for what is between.
   void require_finite_weights();
   // `first` names what went wrong first; empty: nobody knows.

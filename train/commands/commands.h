@@ -81,7 +81,7 @@ struct GenerateArguments {
   std::vector<std::string> prompts, overrides;
   std::string checkpoint = "newest";  // newest, best, or a step
   std::string stop;                   // a text to stop after; empty: none
-  int64_t max_tokens = 500, top_k = 0;
+  int64_t max_tokens = 500, top_k = 0, beam = 1;
   double temperature = 1.0, top_p = 1.0;
   uint64_t seed = 0;
   bool no_cache = false;

@@ -6,6 +6,7 @@
 #include "train/commands/commands.h"
 #include "train/config/reader.h"
 #include "train/evaluation.h"
+#include "train/search_score.h"
 #include "train/threads.h"
 #include "train/trainer.h"
 
@@ -53,12 +54,20 @@ int evaluate_command(const EvaluateArguments& arguments) {
   if (experiment.task.size(split) == 0) {
     throw UsageError(fmt::format("evaluate: the {} split has no examples", arguments.split));
   }
-  const Score score = evaluate(*experiment.model, experiment.task, split, evaluated_examples(config, split),
-                               config.train.micro_batch_size());
+  const std::vector<int64_t> examples = evaluated_examples(config, split);
+  const int64_t batch_size = config.train.micro_batch_size();
+  const Score score = evaluate(*experiment.model, experiment.task, split, examples, batch_size);
   const std::optional<double> bits = score.bits_per_byte();
   std::cout << fmt::format("{} at step {}{}: {}/{} positions right, accuracy {}, loss {}{}\n", name_of(split),
                            checkpoint.step, averaged ? " (averaged weights)" : "", score.correct, score.positions,
                            score.accuracy(), score.loss(), bits ? fmt::format(", {} bits per byte", *bits) : "");
+  if (experiment.task.source_to_target() == nullptr) return 0;
+  for (const int64_t beam : {int64_t{1}, config.evaluate.beam}) {
+    std::cout << fmt::format(
+        "{}: {}\n", beam == 1 ? "greedy" : fmt::format("beam of {}", beam),
+        search_score(*experiment.model, experiment.task, split, examples, batch_size, beam).in_words());
+    if (config.evaluate.beam == 1) break;
+  }
   return 0;
 }
 

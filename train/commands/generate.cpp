@@ -8,9 +8,11 @@
 
 #include "train/commands/checkpoint_choice.h"
 #include "train/commands/commands.h"
+#include "train/config/errors.h"
 #include "train/config/reader.h"
 #include "train/experiment.h"
 #include "train/restore.h"
+#include "train/search.h"
 #include "train/stopwatch.h"
 #include "train/threads.h"
 #include "train/tokenizers/tokenizer_file.h"
@@ -56,12 +58,36 @@ int64_t write(const Model& model, int64_t max_length, const Tokenizer& tokenizer
   return count;
 }
 
+// The target that is found for each source, a line each.
+void write_targets(const Experiment& experiment, const GenerateArguments& arguments) {
+  const SourceToTarget& pairs = *experiment.task.source_to_target();
+  const GenerateArguments plain;
+  if (arguments.temperature != plain.temperature || arguments.top_k != plain.top_k || arguments.top_p != plain.top_p ||
+      !arguments.stop.empty() || arguments.no_cache) {
+    throw UsageError("generate: nothing is drawn for a source; of the options on writing only --beam goes with it");
+  }
+  if (arguments.prompts.empty()) throw UsageError("generate: give a source: --prompt TEXT");
+  for (const std::string& prompt : arguments.prompts) {
+    std::vector<int32_t> ids;
+    try {
+      ids = pairs.source_ids(prompt);
+    } catch (const UsageError& error) {
+      throw UsageError(fmt::format("generate: the prompt '{}': {}", shown(prompt), error.what()));
+    }
+    const auto length = static_cast<int64_t>(ids.size());
+    const int64_t longest = experiment.task.sizes().max_length - 1;
+    const auto found = search(
+        *experiment.model, Tokens(std::move(ids), {1, length}), Mask::none(),
+        {.beam = arguments.beam, .max_length = std::min(longest, arguments.max_tokens), .boundary = pairs.boundary()});
+    std::cout << pairs.target_text(found.front()) << '\n';
+  }
+}
+
 }  // namespace
 
 int generate_command(const GenerateArguments& arguments) {
   const std::filesystem::path run = arguments.run;
   require_run("generate", run);
-  const std::unique_ptr<Tokenizer> tokenizer = tokenizer_of(run);
   const GenerationOptions options{
       .sampling = {.temperature = arguments.temperature, .top_k = arguments.top_k, .top_p = arguments.top_p},
       .max_tokens = arguments.max_tokens,
@@ -82,6 +108,12 @@ int generate_command(const GenerateArguments& arguments) {
   } else {
     restore_averaged_weights(checkpoint, experiment.parameters);
   }
+  if (experiment.task.source_to_target() != nullptr) {
+    write_targets(experiment, arguments);
+    return 0;
+  }
+  if (arguments.beam != 1) throw UsageError("generate: --beam searches a target for a source, and this task has none");
+  const std::unique_ptr<Tokenizer> tokenizer = tokenizer_of(run);
   const std::vector<std::string> prompts =
       arguments.prompts.empty() ? std::vector<std::string>{"\n"} : arguments.prompts;
   Stopwatch stopwatch;
