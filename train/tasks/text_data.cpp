@@ -84,6 +84,7 @@ Splits encoded_splits(const std::vector<MappedFile>& files, const Tokenizer& tok
 
 std::unique_ptr<Tokenizer> characters_of(const std::vector<MappedFile>& files) {
   std::vector<std::string_view> texts;
+  texts.reserve(files.size());
   for (const MappedFile& file : files) texts.push_back(file.text());
   try {
     return characters_tokenizer(texts);
