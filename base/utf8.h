@@ -10,6 +10,9 @@ namespace transformlet {
 // The length of the sequence that starts here, or 0 if none does.
 size_t utf8_length(std::string_view text, size_t at);
 
+// How many bytes at the beginning are whole sequences.
+size_t utf8_prefix(std::string_view text);
+
 // The code point that a whole sequence stands for; and the other way round.
 char32_t code_point_of(std::string_view sequence);
 std::string utf8_of(char32_t code_point);

@@ -23,9 +23,10 @@ CrossBlock::CrossBlock(const Scope& scope, const EncoderOptions& options)
       attention(scope / "attention", attention_options(options)),
       cross_attention(scope / "cross_attention", cross_attention_options(options)),
       feed_forward(scope / "feed_forward", feed_forward_options(options)),
-      attention_norm(scope / "attention_norm", options.d_model, options.norm, options.bias),
-      cross_attention_norm(scope / "cross_attention_norm", options.d_model, options.norm, options.bias),
-      feed_forward_norm(scope / "feed_forward_norm", options.d_model, options.norm, options.bias),
+      attention_norm(scope / "attention_norm", options.d_model, options.norm, options.bias, options.norm_epsilon),
+      cross_attention_norm(scope / "cross_attention_norm", options.d_model, options.norm, options.bias,
+                           options.norm_epsilon),
+      feed_forward_norm(scope / "feed_forward_norm", options.d_model, options.norm, options.bias, options.norm_epsilon),
       attention_dropout(scope / "attention_dropout", options.residual_dropout.value_or(options.dropout)),
       cross_attention_dropout(scope / "cross_attention_dropout", options.residual_dropout.value_or(options.dropout)),
       feed_forward_dropout(scope / "feed_forward_dropout", options.residual_dropout.value_or(options.dropout)) {}
@@ -64,7 +65,7 @@ EncoderDecoder::EncoderDecoder(const Scope& scope, const EncoderDecoderOptions& 
     blocks.emplace_back(scope / "decoder" / "blocks" / i, options.decoder);
   if (options.decoder.final_norm) {
     final_norm.emplace(scope / "decoder" / "final_norm", options.decoder.d_model, options.decoder.norm,
-                       options.decoder.bias);
+                       options.decoder.bias, options.decoder.norm_epsilon);
   }
   if (options.tie_embeddings) {
     require(sizes.vocab_size == sizes.classes,

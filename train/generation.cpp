@@ -15,31 +15,72 @@ std::vector<double> next_logits(const Model& model, std::vector<int32_t> tokens,
   return slice(logits, 1, length - 1, length).to_vector();
 }
 
+// The tokens, the likeliest first, and of equals the first: in order only as far as anybody asks. A draw mostly ends
+// among the first few, and to sort a large vocabulary takes longer than a small model does.
+class Ranking {
+ public:
+  explicit Ranking(const std::vector<double>& logits) : logits_(logits), order_(logits.size()) {
+    std::iota(order_.begin(), order_.end(), 0);
+  }
+
+  int32_t token(size_t rank) {
+    while (rank >= sorted_) sort_more();
+    return order_[rank];
+  }
+  double logit(size_t rank) { return logits_[static_cast<size_t>(token(rank))]; }
+
+ private:
+  void sort_more() {
+    const auto likelier = [&](int32_t a, int32_t b) {
+      const double first = logits_[static_cast<size_t>(a)], second = logits_[static_cast<size_t>(b)];
+      return first != second ? first > second : a < b;
+    };
+    const size_t end = std::min(order_.size(), std::max<size_t>(64, 4 * sorted_));
+    const auto from = order_.begin() + static_cast<int64_t>(sorted_), to = order_.begin() + static_cast<int64_t>(end);
+    if (to != order_.end()) std::nth_element(from, to, order_.end(), likelier);
+    std::sort(from, to, likelier);
+    sorted_ = end;
+  }
+
+  const std::vector<double>& logits_;
+  std::vector<int32_t> order_;
+  size_t sorted_ = 0;
+};
+
 }  // namespace
 
 int32_t sample(const std::vector<double>& logits, const SamplingOptions& options, double u) {
   require(std::all_of(logits.begin(), logits.end(), [](double x) { return std::isfinite(x); }),
           "generate: a logit is not finite; the model's weights are no good");
-  std::vector<int32_t> order(logits.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto logit = [&](int32_t token) { return logits[static_cast<size_t>(token)]; };
-  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return logit(a) > logit(b); });
-  if (options.temperature == 0) return order.front();
-  if (options.top_k > 0) order.resize(std::min(order.size(), static_cast<size_t>(options.top_k)));
-  std::vector<double> weights;
-  for (const int32_t token : order)
-    weights.push_back(std::exp((logit(token) - logit(order.front())) / options.temperature));
-  const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
-  // The shortest head of the list that holds top_p of all.
-  double sum = 0;
-  size_t kept = 0;
-  while (kept < weights.size() && (kept == 0 || sum < options.top_p * all)) sum += weights[kept++];
-  double left = u * sum;
-  for (size_t i = 0; i + 1 < kept; ++i) {
-    left -= weights[i];
-    if (left < 0) return order[i];
+  if (options.temperature == 0) {
+    return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   }
-  return order[kept - 1];
+  Ranking ranking(logits);
+  const double highest = ranking.logit(0);
+  const auto weight = [&](double logit) { return std::exp((logit - highest) / options.temperature); };
+  const size_t size = logits.size(), most = options.top_k > 0 ? static_cast<size_t>(options.top_k) : size;
+  size_t kept = std::min(size, most);
+  double sum = 0;
+  if (kept == size) {
+    for (const double logit : logits) sum += weight(logit);
+  } else {
+    for (size_t rank = 0; rank < kept; ++rank) sum += weight(ranking.logit(rank));
+  }
+  if (options.top_p < 1) {  // the shortest head of the list that holds top_p of all
+    const double enough = options.top_p * sum;
+    const size_t candidates = kept;
+    sum = 0;
+    for (kept = 0; kept < candidates && (kept == 0 || sum < enough); ++kept) sum += weight(ranking.logit(kept));
+  }
+  double left = u * sum;
+  int32_t token = ranking.token(0);
+  for (size_t rank = 0; rank < kept && left >= 0; ++rank) {
+    const double share = weight(ranking.logit(rank));
+    if (share == 0) break;  // what is left is rounding
+    token = ranking.token(rank);
+    left -= share;
+  }
+  return token;
 }
 
 void generate(const Model& model, int64_t max_length, std::vector<int32_t> prompt, const GenerationOptions& options,

@@ -19,16 +19,22 @@ template <class... Args>
   throw UsageError(fmt::format(message, std::forward<Args>(args)...));
 }
 
+// Folders wait in a list to be looked through one at a time: however deep they lie, one is open.
 std::vector<fs::path> files_in(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code code;
-  for (fs::recursive_directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
-    const bool is_hidden = entry->path().filename().string().starts_with('.');
-    std::error_code gone;  // a dangling link is no file
-    if (is_hidden && entry->is_directory(gone)) entry.disable_recursion_pending();
-    if (!is_hidden && entry->is_regular_file(gone) && entry->file_size(gone) > 0) files.push_back(entry->path());
+  std::vector<fs::path> files, waiting = {folder};
+  while (!waiting.empty()) {
+    const fs::path current = std::move(waiting.back());
+    waiting.pop_back();
+    std::error_code code;
+    for (fs::directory_iterator entry(current, code), end; !code && entry != end; entry.increment(code)) {
+      if (entry->path().filename().string().starts_with('.')) continue;              // hidden
+      std::error_code gone;                                                          // a dangling link is no file
+      const bool is_folder = entry->is_directory(gone) && !entry->is_symlink(gone);  // links may go round in circles
+      if (is_folder) waiting.push_back(entry->path());
+      if (entry->is_regular_file(gone) && entry->file_size(gone) > 0) files.push_back(entry->path());
+    }
+    if (code) fail_usage("{}: cannot be read: {}", current.string(), code.message());
   }
-  if (code) fail_usage("{}: cannot be read: {}", folder.string(), code.message());
   std::ranges::sort(files);
   return files;
 }

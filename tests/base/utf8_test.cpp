@@ -23,7 +23,9 @@ TEST(Utf8, RefusesWhatIsNone) {
   for (const std::string bytes : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x80\x80", "\xe2\x82",
                                   "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"}) {
     EXPECT_EQ(utf8_length(bytes, 0), 0u);
+    EXPECT_EQ(utf8_prefix("é" + bytes + "é"), 2u);
   }
+  EXPECT_EQ(utf8_prefix("é€"), 5u);
 }
 
 TEST(Utf8, PlacesCountFromOne) {

@@ -1,5 +1,5 @@
-"""Models for record.py in plain PyTorch, whose parameters are named and laid out as those of Hugging Face's GPT-2 and
-Llama, and a writer of the files that such weights are passed on in."""
+"""Models for record.py in plain PyTorch: with the names and layouts of Hugging Face's GPT-2 and Llama, and around
+nn.Transformer; and a writer of the files that such weights are passed on in."""
 
 import json
 
@@ -174,6 +174,43 @@ class Llama(nn.Module):
             x = block(x)
         x = self.model["norm"](x)
         return F.linear(x, self.model["embed_tokens"].weight) if self.lm_head is None else self.lm_head(x)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# nn.Transformer (Vaswani et al. 2017)
+
+
+def sinusoidal_positions(length, width):
+    """Section 3.5: PE(t, 2i) = sin(t / 10000^(2i / width)), PE(t, 2i + 1) = cos(the same)."""
+    angles = torch.arange(length).double()[:, None] / 10000.0 ** (torch.arange(0, width, 2).double() / width)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+class Translator(nn.Module):
+    """nn.Transformer between what the paper has around it (section 3.4): embeddings times sqrt(d_model), sinusoidal
+    positions, a head without a bias, or that of the target's embedding.
+
+    In training mode with dropout 0: in evaluation mode PyTorch takes a fused path without a gradient."""
+
+    def __init__(self, source_vocab_size, vocab_size, tied, **config):
+        super().__init__()
+        self.transformer = nn.Transformer(**config, dropout=0.0, batch_first=True).train()
+        width = self.transformer.d_model
+        self.source_embedding = nn.Embedding(source_vocab_size, width)
+        self.target_embedding = nn.Embedding(vocab_size, width)
+        self.head = None if tied else nn.Linear(width, vocab_size, bias=False)
+
+    def embed(self, embedding, ids):
+        x = embedding(ids) * self.transformer.d_model**0.5
+        return x + sinusoidal_positions(*x.shape[1:]).to(x.dtype)
+
+    def forward(self, source, ids, source_hidden, target_hidden):
+        """The masks of padding (B, T), or None: true = may NOT be attended to, as PyTorch has it."""
+        later = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).triu(1)
+        x = self.transformer(self.embed(self.source_embedding, source), self.embed(self.target_embedding, ids),
+                             tgt_mask=later, src_key_padding_mask=source_hidden,
+                             memory_key_padding_mask=source_hidden, tgt_key_padding_mask=target_hidden)  # fmt: skip
+        return F.linear(x, self.target_embedding.weight) if self.head is None else self.head(x)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

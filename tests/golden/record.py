@@ -610,6 +610,9 @@ SMALL_LLAMA_CONFIG = {**LLAMA_CONFIG, "hidden_size": 8, "num_attention_heads": 2
                       "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}  # fmt: skip
 ENCODER_CONFIG = {"d_model": 8, "nhead": 2, "num_layers": 2, "dim_feedforward": 16, "dropout": 0.0,
                   "activation": "gelu", "layer_norm_eps": 1e-5, "norm_first": True, "final_norm": True}  # fmt: skip
+TRANSFORMER_CONFIG = {"d_model": 8, "nhead": 2, "num_encoder_layers": 1, "num_decoder_layers": 2,
+                      "dim_feedforward": 12, "activation": "gelu", "layer_norm_eps": 1e-5,
+                      "norm_first": True}  # fmt: skip
 
 
 def ours_of_gpt2(theirs):
@@ -666,6 +669,33 @@ def ours_of_encoder(theirs):
     return ours
 
 
+# Our names of the parts of nn.TransformerDecoderLayer that are those of no nn.TransformerEncoderLayer.
+CROSS_BLOCK_NAMES = {
+    **BLOCK_NAMES,
+    **{"cross_attention." + ours: "multihead_attn." + theirs for ours, theirs in ATTENTION_NAMES.items()},
+    "cross_attention_norm.gain": "norm2.weight", "cross_attention_norm.bias": "norm2.bias",
+    "feed_forward_norm.gain": "norm3.weight", "feed_forward_norm.bias": "norm3.bias",
+}  # fmt: skip
+
+
+def ours_of_transformer(theirs):
+    stored = dict(theirs)
+    ours = {"source.embedding.weight": stored.pop("source_embedding.weight"),
+            "target.embedding.weight": stored.pop("target_embedding.weight")}  # fmt: skip
+    if "head.weight" in stored:
+        ours["head.weight"] = stored.pop("head.weight")
+    for name, value in stored.items():
+        stack, part, *rest = name.removeprefix("transformer.").split(".")
+        if part == "norm":
+            ours[f"{stack}.final_norm." + {"weight": "gain", "bias": "bias"}[rest[0]]] = value
+        else:
+            index, *kind = rest
+            names = BLOCK_NAMES if stack == "encoder" else CROSS_BLOCK_NAMES
+            parts = {theirs: ours for ours, theirs in names.items()}
+            ours[f"{stack}.blocks.{index}.{parts['.'.join(kind)]}"] = value
+    return ours
+
+
 def drawn_parameters(random, model):
     """A value for each parameter by its name; gains are around 1."""
     gains = {f"{name}.weight" for name, part in model.named_modules()
@@ -677,7 +707,8 @@ def drawn_parameters(random, model):
 def losses_of_training(loss_of, initial, settings, steps=20):
     """The losses before and after each step of AdamW. Embeddings, gains and biases don't decay."""
     parameters = {name: value.clone().requires_grad_() for name, value in initial.items()}
-    tables = ("transformer.wte.weight", "transformer.wpe.weight", "model.embed_tokens.weight")
+    tables = ("transformer.wte.weight", "transformer.wpe.weight", "model.embed_tokens.weight",
+              "source_embedding.weight", "target_embedding.weight")  # fmt: skip
     decays = {name: value.dim() == 2 and name not in tables for name, value in parameters.items()}
     groups = [{"params": [value for name, value in parameters.items() if decays[name] == decay],
                "weight_decay": settings["weight_decay"] * decay} for decay in (True, False)]  # fmt: skip
@@ -772,6 +803,37 @@ def parity_of_encoder(name, config):
     return parity(name, model, ours_of_encoder, {"target": target}, function, settings, {"x": x})
 
 
+def parity_of_transformer(name, tied, source_lengths=None, lengths=None, **config):
+    """Targets behind a sequence's length count for nothing, but their logits are recorded too."""
+    batch, source_length, length = 3, 6, 5
+    vocab_sizes = {"source_vocab_size": 9, "vocab_size": 7}
+    random = Random("parity tokens " + name)
+    source = random.below(vocab_sizes["source_vocab_size"], batch, source_length)
+    ids, targets = (random.below(vocab_sizes["vocab_size"], batch, length) for _ in range(2))
+    constants = {"source": source, "ids": ids, "targets": targets}
+    source_hidden = target_hidden = None
+    if source_lengths is not None:
+        constants["source_lengths"] = torch.tensor(source_lengths)
+        source_hidden = torch.arange(source_length) >= constants["source_lengths"][:, None]
+    if lengths is not None:
+        constants["lengths"] = torch.tensor(lengths)
+        target_hidden = torch.arange(length) >= constants["lengths"][:, None]
+        targets[target_hidden] = -100
+    model = peers.Translator(**vocab_sizes, tied=tied, **config).double()
+
+    def function(x):
+        logits = functional_call(model, x, (source, ids, source_hidden, target_hidden))
+        return {"logits": logits, "loss": F.cross_entropy(logits.flatten(0, 1), targets.flatten())}
+
+    settings = {"layout": "torch-transformer", "num_layers": config["num_encoder_layers"],
+                "num_decoder_layers": config["num_decoder_layers"], "num_heads": config["nhead"], "num_kv_heads": 0,
+                "d_model": config["d_model"], "d_ff": config["dim_feedforward"], **vocab_sizes,
+                "norm_epsilon": config["layer_norm_eps"], "activation": config["activation"],
+                "norm_position": "pre" if config["norm_first"] else "post", "final_norm": True,
+                "tie_embeddings": tied}  # fmt: skip
+    return parity(name, model, ours_of_transformer, constants, function, settings)
+
+
 def parity_file():
     return [
         parity_of_gpt2("gpt2", GPT2_CONFIG),
@@ -781,7 +843,12 @@ def parity_file():
         parity_of_encoder("encoder", ENCODER_CONFIG),
         parity_of_encoder("encoder_post", {**ENCODER_CONFIG, "activation": "relu", "norm_first": False,
                                            "final_norm": False, "layer_norm_eps": 1e-3}),  # fmt: skip
-    ]
+        parity_of_transformer("transformer_pre", True, [6, 2, 4], [3, 5, 1], **TRANSFORMER_CONFIG),
+        parity_of_transformer("transformer_post", False, [3, 6, 1], [5, 2, 4],
+                              **{**TRANSFORMER_CONFIG, "num_encoder_layers": 2, "num_decoder_layers": 1,
+                                 "activation": "relu", "norm_first": False, "layer_norm_eps": 1e-3}),
+        parity_of_transformer("transformer_unpadded", True, **{**TRANSFORMER_CONFIG, "norm_first": False}),
+    ]  # fmt: skip
 
 
 def weights_files():
@@ -886,9 +953,8 @@ def embedding():
 
 
 def sinusoidal_positions(d_model, length=12):
-    """Attention Is All You Need, section 3.5: PE(t, 2i) = sin(t / 10000^(2i / d)), PE(t, 2i + 1) = cos(the same)."""
-    angles = torch.arange(length).double()[:, None] / 10000.0 ** (torch.arange(0, d_model, 2).double() / d_model)
-    positions = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+    """Attention Is All You Need, section 3.5."""
+    positions = peers.sinusoidal_positions(length, d_model)
     settings = {"op": "sinusoidal_positions", "length": length, "d_model": d_model}
     return case(f"sinusoidal_positions_{d_model}", lambda x: {"positions": positions}, {}, {}, settings, through=[])
 

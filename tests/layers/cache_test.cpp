@@ -1,7 +1,10 @@
 // Reading with a cache of keys and values gives what reading everything at once gives, whatever tells the positions.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "layers/decoder.h"
+#include "layers/encoder_decoder.h"
 #include "tests/tensors.h"
 
 namespace transformlet {
@@ -61,6 +64,36 @@ TEST_P(CacheTest, EveryStepEqualsReadingEverything) {
   EXPECT_THROW(cache.advance(1), Error);
 }
 
+// The second sample ends after its sixth token: what comes behind is padding, which nobody sees in any pass.
+TEST_P(CacheTest, PaddingStaysUnseen) {
+  const NoRecording off;
+  const auto mask = [](int64_t read) { return Mask::padding({read, std::min<int64_t>(6, read)}); };
+  const Tensor whole = model(tokens(0, 20), mask(20), Pass::evaluation());
+  EXPECT_GT(relative_distance(whole, model(tokens(0, 20), {}, Pass::evaluation())), 1e-3);
+  KeyValueCache cache(20);
+  for (const int64_t count : {5, 1, 1, 9, 1, 3}) {
+    const int64_t read = cache.length();
+    const Tensor step = model(tokens(read, read + count), mask(read + count), Pass::evaluation().with_cache(cache));
+    EXPECT_LT(relative_distance(slice(whole, 1, read, read + count), step), 1e-13) << read;
+    cache.advance(count);
+  }
+}
+
+TEST_P(CacheTest, AnotherBatchCannotGoOn) {
+  const NoRecording off;
+  KeyValueCache cache(20);
+  model(tokens(0, 5), {}, Pass::evaluation().with_cache(cache));
+  cache.advance(5);
+  try {
+    model({{1}, {1, 1}}, {}, Pass::evaluation().with_cache(cache));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "cache: a batch of 1 follows one of 2");
+  }
+  cache.clear();
+  model({{1}, {1, 1}}, {}, Pass::evaluation().with_cache(cache));
+}
+
 // After clear() nothing of what was read before is left.
 TEST_P(CacheTest, ClearedIsNew) {
   const NoRecording off;
@@ -91,6 +124,35 @@ INSTANTIATE_TEST_SUITE_P(Schemes, CacheTest,
                                          Scheme{.name = "alibi_window", .alibi = true, .window = 4, .num_kv_heads = 1},
                                          Scheme{.name = "learned_window", .position = Position::learned, .window = 1}),
                          [](const auto& info) { return info.param.name; });
+
+// The target is read on; the source, in the memory, is there as a whole from the first pass on.
+TEST(EncoderDecoderCache, EveryStepEqualsReadingEverything) {
+  const NoRecording off;
+  for (const NormPosition position : {NormPosition::pre, NormPosition::post}) {
+    const EncoderOptions blocks{.num_layers = 2, .num_heads = 2, .d_model = 8, .d_ff = 12, .norm_position = position};
+    Parameters parameters;
+    const EncoderDecoder model(
+        Scope(parameters, 1, DType::float64), {.encoder = blocks, .decoder = blocks},
+        {.vocab_size = 5, .classes = 5, .max_length = 6, .source_vocab_size = 7, .source_max_length = 4});
+    const Mask source_mask = Mask::padding({4, 2});
+    const Tensor memory = model.encode({{1, 6, 0, 2, 3, 5, 0, 0}, {2, 4}}, source_mask, Pass::evaluation());
+    const std::vector<int32_t> first = {1, 4, 2, 0, 3, 3}, second = {2, 2, 0, 1, 4, 1};
+    const auto target = [&](int64_t begin, int64_t end) {
+      std::vector<int32_t> ids(first.begin() + begin, first.begin() + end);
+      ids.insert(ids.end(), second.begin() + begin, second.begin() + end);
+      return Tokens(ids, {2, end - begin});
+    };
+    const Tensor whole = model.decode(target(0, 6), memory, {}, source_mask, Pass::evaluation());
+    KeyValueCache cache(6);
+    for (const int64_t count : {2, 1, 2, 1}) {
+      const int64_t read = cache.length();
+      const Tensor step =
+          model.decode(target(read, read + count), memory, {}, source_mask, Pass::evaluation().with_cache(cache));
+      EXPECT_LT(relative_distance(slice(whole, 1, read, read + count), step), 1e-13) << read;
+      cache.advance(count);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace transformlet

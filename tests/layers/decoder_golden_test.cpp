@@ -2,9 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "layers/decoder.h"
-#include "optim/clip.h"
-#include "optim/config.h"
-#include "tests/golden_parameters.h"
+#include "tests/golden_training.h"
 
 namespace transformlet {
 namespace {
@@ -63,23 +61,8 @@ TEST_P(DecoderGolden, LogitsAndGradientsMatchPyTorch) {
 TEST_P(DecoderGolden, FiveStepsOfAdamWMatchPyTorch) {
   Parameters parameters;
   const auto model = make(parameters, DType::float64);
-  AdamWConfig config;
-  config.betas = {golden.settings.at("beta1"), golden.settings.at("beta2")};
-  config.weight_decay = golden.settings.at("weight_decay");
-  std::vector<OptimizedParameter> optimized;
-  for (const Parameter& parameter : parameters.list()) {
-    optimized.push_back({parameter.value, is_weight(parameter.kind)});
-  }
-  const auto optimizer = make_optimizer(config, optimized);
-  const GoldenArray& losses = golden.outputs.at("losses");
-  ASSERT_EQ(losses.data.size(), 6u);
-  for (size_t step = 0; step < losses.data.size(); ++step) {
-    const Tensor loss = loss_of((*model)(ids, {}, Pass::training(1, static_cast<int64_t>(step))));
-    EXPECT_NEAR(loss.item(), losses.data[step], golden_tolerance_float64 * losses.data[step]) << "step " << step;
-    const TensorList gradients = grad(loss, parameters.tensors());
-    optimizer->step(gradients, golden.settings.at("learning_rate"),
-                    clip_scale(global_norm(gradients), golden.settings.at("clip_norm")));
-  }
+  expect_losses_of_adamw(golden, parameters, 5, golden_tolerance_float64,
+                         [&](const Pass& pass) { return loss_of((*model)(ids, {}, pass)); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, DecoderGolden, testing::ValuesIn(load_golden("decoder.json")),

@@ -1,11 +1,10 @@
-// Whole models against the same in plain PyTorch: GPT-2, Llama, nn.TransformerEncoder. Outputs, gradients, and the
-// losses of 20 steps of AdamW.
+// Whole models against the same in plain PyTorch: GPT-2, Llama, nn.TransformerEncoder, nn.Transformer. Outputs,
+// gradients, and the losses of 20 steps of AdamW.
 #include <gtest/gtest.h>
 
 #include "layers/decoder.h"
-#include "optim/clip.h"
-#include "optim/config.h"
-#include "tests/golden_parameters.h"
+#include "layers/encoder_decoder.h"
+#include "tests/golden_training.h"
 
 namespace transformlet {
 namespace {
@@ -18,6 +17,7 @@ class Parity : public testing::TestWithParam<GoldenCase> {
  protected:
   int64_t setting(const char* name) const { return static_cast<int64_t>(golden.settings.at(name)); }
   bool is_encoder() const { return golden.words.at("layout") == "torch-encoder"; }
+  bool is_transformer() const { return golden.words.at("layout") == "torch-transformer"; }
 
   EncoderOptions blocks() const {
     const bool llama = golden.words.at("layout") == "hf-llama";
@@ -33,7 +33,7 @@ class Parity : public testing::TestWithParam<GoldenCase> {
                            .rotary = llama,
                            .final_norm = true};
     if (llama) options.rotary_base = golden.settings.at("rotary_base");
-    if (is_encoder()) {
+    if (is_encoder() || is_transformer()) {
       options.norm_position = chosen<NormPosition>(golden.words.at("norm_position"), {"post", "pre"});
       options.final_norm = setting("final_norm") != 0;
     } else {
@@ -57,20 +57,42 @@ class Parity : public testing::TestWithParam<GoldenCase> {
         return {output, mean(square(output - target))};
       };
     }
-    const Tokens ids = golden_tokens(golden.inputs.at("ids")), targets = golden_tokens(golden.inputs.at("targets"));
-    const bool learned = golden.inputs.contains("positions.weight");
-    const auto decoder = std::make_shared<Decoder>(
-        scope,
-        DecoderOptions{.blocks = blocks(),
-                       .position = learned ? Position::learned : Position::none,
-                       .tie_embeddings = setting("tie_embeddings") != 0},
-        ModelSizes{
-            .vocab_size = setting("vocab_size"), .classes = setting("vocab_size"), .max_length = ids.shape()[1]});
+    const std::shared_ptr<Model> model = make_model(scope);
     set_parameters(golden, parameters, dtype);
+    const ModelInputs inputs{.ids = golden_tokens(golden.inputs.at("ids")),
+                             .mask = padding("lengths"),
+                             .source = is_transformer() ? golden_tokens(golden.inputs.at("source")) : Tokens(),
+                             .source_mask = padding("source_lengths")};
+    const Tokens targets = golden_tokens(golden.inputs.at("targets"));
     return [=](const Pass& pass) -> Result {
-      const Tensor logits = (*decoder)(ids, {}, pass);
-      return {logits, cross_entropy(logits, targets) / static_cast<double>(targets.size())};
+      const Tensor logits = (*model)(inputs, pass);
+      return {logits, cross_entropy(logits, targets) / static_cast<double>(counted_targets(targets))};
     };
+  }
+
+  // Of a language model, or of one that writes for a source.
+  std::shared_ptr<Model> make_model(const Scope& scope) const {
+    const int64_t length = golden.inputs.at("ids").shape[1];
+    ModelSizes sizes{.vocab_size = setting("vocab_size"), .classes = setting("vocab_size"), .max_length = length};
+    if (is_transformer()) {
+      EncoderDecoderOptions options{
+          .encoder = blocks(), .decoder = blocks(), .tie_embeddings = setting("tie_embeddings") != 0};
+      options.decoder.num_layers = setting("num_decoder_layers");
+      sizes.source_vocab_size = setting("source_vocab_size");
+      sizes.source_max_length = golden.inputs.at("source").shape[1];
+      return std::make_shared<EncoderDecoder>(scope, options, sizes);
+    }
+    const bool learned = golden.inputs.contains("positions.weight");
+    const DecoderOptions options{.blocks = blocks(),
+                                 .position = learned ? Position::learned : Position::none,
+                                 .tie_embeddings = setting("tie_embeddings") != 0};
+    return std::make_shared<Decoder>(scope, options, sizes);
+  }
+
+  Mask padding(const char* lengths) const {
+    const auto found = golden.inputs.find(lengths);
+    return found == golden.inputs.end() ? Mask()
+                                        : Mask::padding({found->second.data.begin(), found->second.data.end()});
   }
 
   const GoldenCase& golden = GetParam();
@@ -97,23 +119,7 @@ TEST_P(Parity, OutputsAndGradientsMatchPyTorch) {
 TEST_P(Parity, TwentyStepsOfAdamWMatchPyTorch) {
   Parameters parameters;
   const auto model = make(parameters, DType::float64);
-  AdamWConfig config;
-  config.betas = {golden.settings.at("beta1"), golden.settings.at("beta2")};
-  config.weight_decay = golden.settings.at("weight_decay");
-  std::vector<OptimizedParameter> optimized;
-  for (const Parameter& parameter : parameters.list()) {
-    optimized.push_back({parameter.value, is_weight(parameter.kind)});
-  }
-  const auto optimizer = make_optimizer(config, optimized);
-  const GoldenArray& losses = golden.outputs.at("losses");
-  ASSERT_EQ(losses.data.size(), 21u);
-  for (size_t step = 0; step < losses.data.size(); ++step) {
-    const Tensor loss = model(Pass::training(1, static_cast<int64_t>(step))).loss;
-    EXPECT_NEAR(loss.item(), losses.data[step], loss_tolerance * losses.data[step]) << "step " << step;
-    const TensorList gradients = grad(loss, parameters.tensors());
-    optimizer->step(gradients, golden.settings.at("learning_rate"),
-                    clip_scale(global_norm(gradients), golden.settings.at("clip_norm")));
-  }
+  expect_losses_of_adamw(golden, parameters, 20, loss_tolerance, [&](const Pass& pass) { return model(pass).loss; });
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Parity, testing::ValuesIn(load_golden("parity.json")),

@@ -59,6 +59,7 @@ TEST_F(Tokenize, RefusesWhatItCannotDo) {
   refuses({"train", "none", "--vocab-size", "256", "--output", "t.json"}, "none: there is no such file");
   refuses({"encode", "none.json", "text"}, "none.json: there is no such file");
   refuses({"encode", "bytes", "none"}, "none: the file cannot be read");
+  refuses({"encode", "bytes", "."}, ".: it is a folder");
   write_bytes(folder.path / "words", "1 2 three");
   refuses({"decode", "bytes", "words"}, "tokenize decode: 'three' is no id of a token");
   write_bytes(folder.path / "ids", "1 256");

@@ -16,14 +16,18 @@
 namespace {
 
 constexpr size_t large = 4096;
-std::atomic<int64_t> large_allocations = 0, live_bytes = 0, peak_bytes = 0;
+std::atomic<int64_t> large_allocations = 0, live_bytes = 0, peak_bytes = 0, largest_bytes = 0;
+
+void raise(std::atomic<int64_t>& most, int64_t value) {
+  for (int64_t before = most; value > before && !most.compare_exchange_weak(before, value);) {
+  }
+}
 
 void* taken(void* memory, size_t bytes) {
   if (bytes >= large) ++large_allocations;
+  raise(largest_bytes, static_cast<int64_t>(bytes));
   if (memory == nullptr) return memory;
-  const int64_t live = live_bytes += static_cast<int64_t>(malloc_usable_size(memory));
-  for (int64_t peak = peak_bytes; live > peak && !peak_bytes.compare_exchange_weak(peak, live);) {
-  }
+  raise(peak_bytes, live_bytes += static_cast<int64_t>(malloc_usable_size(memory)));
   return memory;
 }
 
@@ -47,8 +51,12 @@ void given_back(void* memory) {
 
 namespace transformlet {
 
-HeapWatch::HeapWatch() : before_(live_bytes) { peak_bytes = before_; }
+HeapWatch::HeapWatch() : before_(live_bytes) {
+  peak_bytes = before_;
+  largest_bytes = 0;
+}
 int64_t HeapWatch::peak() const { return peak_bytes - before_; }
+int64_t HeapWatch::largest() const { return largest_bytes; }
 
 }  // namespace transformlet
 

@@ -17,7 +17,7 @@ using Pair = std::pair<int32_t, int32_t>;
 using Merges = std::vector<Pair>;
 
 // Counts all pairs anew for each merge.
-ByteVocabulary learned_naively(const std::vector<std::string_view>& texts, size_t vocab_size) {
+ByteVocabulary learned_naively(const std::vector<std::string_view>& texts, int64_t vocab_size) {
   ByteVocabulary result;
   std::map<std::string, int32_t> id_of;
   const auto add = [&](const std::string& bytes) {
@@ -44,8 +44,7 @@ ByteVocabulary learned_naively(const std::vector<std::string_view>& texts, size_
       if (count > most) best = pair, most = count;
     }
     if (most == 0) break;
-    const int32_t made =
-        add(result.tokens[static_cast<size_t>(best.first)] + result.tokens[static_cast<size_t>(best.second)]);
+    const int32_t made = add(result.tokens[best.first] + result.tokens[best.second]);
     if (std::ranges::count(result.merges, best) == 0) result.merges.push_back(best);
     for (auto& word : words) {
       std::vector<int32_t> joined;
@@ -74,7 +73,7 @@ TEST(BytePairTrainer, DoesWhatTheDefinitionSays) {
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     const size_t vocab_size = 256 + static_cast<size_t>(random.below(60));
     const ByteVocabulary expected = learned_naively(views, vocab_size);
-    const ByteVocabulary learned = train_byte_pairs(views, static_cast<int64_t>(vocab_size));
+    const ByteVocabulary learned = train_byte_pairs(views, vocab_size);
     EXPECT_EQ(learned.tokens, expected.tokens) << example;
     EXPECT_EQ(learned.merges, expected.merges) << example;
 
@@ -93,15 +92,14 @@ TEST(BytePairTrainer, DoesWhatHuggingFaceDoes) {
     const ByteVocabulary learned = train_byte_pairs(std::span(&view, 1), entry.at("vocab_size").get<int64_t>());
     std::vector<std::string> merges;
     for (const auto& [left, right] : learned.merges) {
-      merges.push_back(to_byte_alphabet(learned.tokens[static_cast<size_t>(left)]) + " " +
-                       to_byte_alphabet(learned.tokens[static_cast<size_t>(right)]));
+      merges.push_back(to_byte_alphabet(learned.tokens[left]) + " " + to_byte_alphabet(learned.tokens[right]));
     }
     EXPECT_EQ(merges, entry.at("merges").get<std::vector<std::string>>()) << entry.at("name");
   }
 }
 
 TEST(BytePairTrainer, NeedsRoomForTheBytes) {
-  EXPECT_EQ(train_byte_pairs({}, 256).tokens.size(), 256u);
+  EXPECT_EQ(train_byte_pairs({}, 256).tokens.size(), 256);
   EXPECT_EQ(error_of([] { train_byte_pairs({}, 255); }), "a vocabulary of 255 has no room for the 256 bytes");
 }
 

@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <set>
 
+#include "base/random.h"
 #include "layers/decoder.h"
 #include "tests/tensors.h"
 
@@ -49,6 +53,51 @@ TEST(Sample, TopKAndTopPCutTheTail) {
   EXPECT_NEAR(share[3], 0.15 / 0.9, 2e-4);
   EXPECT_EQ(shares(logits, {.top_p = 0.0}).size(), 1u);  // never less than one
   EXPECT_EQ(shares(logits, {.top_k = 9}).size(), 4u);
+}
+
+// What sample() means: all tokens in order, cut, and drawn from the top.
+int32_t sample_as_defined(const std::vector<double>& logits, const SamplingOptions& options, double u) {
+  std::vector<int32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto logit = [&](int32_t token) { return logits[static_cast<size_t>(token)]; };
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return logit(a) > logit(b); });
+  if (options.temperature == 0) return order.front();
+  if (options.top_k > 0) order.resize(std::min(order.size(), static_cast<size_t>(options.top_k)));
+  std::vector<double> weights;
+  for (const int32_t token : order)
+    weights.push_back(std::exp((logit(token) - logit(order.front())) / options.temperature));
+  const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
+  double sum = 0;
+  size_t kept = 0;
+  while (kept < weights.size() && (kept == 0 || sum < options.top_p * all)) sum += weights[kept++];
+  double left = u * sum;
+  for (size_t i = 0; i + 1 < kept; ++i) {
+    left -= weights[i];
+    if (left < 0) return order[i];
+  }
+  return order[kept - 1];
+}
+
+// Vocabularies small and large, with ties, and draws that end at the top, in the middle and far down.
+TEST(Sample, DrawsWhatTheDefinitionSays) {
+  RandomStream random(RandomKey(1) / "sample");
+  std::set<int64_t> tokens;
+  for (int i = 0; i < 4000; ++i) {
+    std::vector<double> logits(static_cast<size_t>(1 + random.below(i % 4 == 0 ? 3000 : 70)));
+    const double spread = 5 * random.uniform();
+    for (double& logit : logits) logit = spread * random.normal();
+    if (i % 3 == 0) {
+      for (double& logit : logits) logit = std::round(logit);
+    }
+    const SamplingOptions options{.temperature = i % 5 == 0 ? 0 : 3 * random.uniform(),
+                                  .top_k = i % 2 == 0 ? 0 : 1 + random.below(100),
+                                  .top_p = i % 7 < 3 ? 1 : random.uniform()};
+    const double u = i % 11 == 0 ? 1 - 1e-9 : random.uniform();
+    const int32_t token = sample(logits, options, u);
+    ASSERT_EQ(token, sample_as_defined(logits, options, u)) << i;
+    tokens.insert(token);
+  }
+  EXPECT_GT(tokens.size(), 300u);
 }
 
 TEST(Sample, LogitsThatAreNotFiniteAreSaid) {

@@ -11,6 +11,8 @@ class HeapWatch {
   HeapWatch();
   // The most bytes that were in use at a time since then, beyond those before. (tests/train/allocations_test.cpp)
   int64_t peak() const;
+  // The most bytes that were asked for at once since then.
+  int64_t largest() const;
 
  private:
   int64_t before_;

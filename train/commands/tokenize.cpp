@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -24,6 +25,8 @@ std::unique_ptr<Tokenizer> tokenizer_named(const std::string& name) {
 
 // A file's text; without a file, that of standard input.
 std::string input_text(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw UsageError(fmt::format("{}: it is a folder", path));
   std::ifstream file;
   if (!path.empty()) file.open(path, std::ios::binary);
   std::istream& stream = path.empty() ? std::cin : file;

@@ -95,10 +95,6 @@ class Text : public Task {
   void encode() {
     splits_ = encoded_splits(files_, *tokenizer_, val_fraction_, test_fraction_);
     files_.clear();
-    token_bytes_.clear();
-    for (int32_t id = 0; id < tokenizer_->vocab_size(); ++id) {
-      token_bytes_.push_back(static_cast<int64_t>(tokenizer_->bytes(id).size()));
-    }
   }
 
   std::string too_short() const {
@@ -129,7 +125,7 @@ class Text : public Task {
       for (int64_t i = begin; i < end; ++i) {
         inputs.push_back(text[i]);
         targets.push_back(text[i + 1]);
-        target_bytes += token_bytes_[static_cast<size_t>(text[i + 1])];
+        target_bytes += static_cast<int64_t>(tokenizer_->bytes(text[i + 1]).size());
       }
       inputs.resize(inputs.size() + static_cast<size_t>(begin + seq_len_ - end), 0);
       targets.resize(inputs.size(), CrossEntropyOptions().ignored);
@@ -147,7 +143,6 @@ class Text : public Task {
   std::vector<MappedFile> files_;  // only until they are encoded
   std::unique_ptr<Tokenizer> tokenizer_;
   Splits splits_;
-  std::vector<int64_t> token_bytes_;  // of each id
 };
 
 const Registered<Task, Text> registered;

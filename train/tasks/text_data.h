@@ -26,6 +26,7 @@ class TokenIds {
       large_.push_back(id);
     }
   }
+  void reserve(int64_t count);
   void shrink_to_fit();
 
   int64_t size() const { return static_cast<int64_t>(is_small_ ? small_.size() : large_.size()); }

@@ -31,11 +31,10 @@ struct Word {
 
 class Trainer {
  public:
-  Trainer(std::span<const std::string_view> texts, int64_t vocab_size) : vocab_size_(static_cast<size_t>(vocab_size)) {
+  Trainer(std::span<const std::string_view> texts, int64_t vocab_size) : vocab_size_(vocab_size) {
     for (const char byte : bytes_in_alphabetical_order()) add_token(std::string(1, byte));
     std::array<int32_t, 256> id_of_byte{};
-    for (size_t id = 0; id < 256; ++id)
-      id_of_byte[static_cast<unsigned char>(result_.tokens[id][0])] = static_cast<int32_t>(id);
+    for (int32_t id = 0; id < 256; ++id) id_of_byte[static_cast<unsigned char>(result_.tokens[id][0])] = id;
 
     std::unordered_map<std::string_view, size_t> place_of;
     for (const std::string_view text : texts) {
@@ -95,7 +94,7 @@ class Trainer {
   }
 
   void join(const Pair& pair) {
-    const auto bytes_of = [&](int32_t id) { return result_.tokens[static_cast<size_t>(id)]; };
+    const auto bytes_of = [&](int32_t id) { return result_.tokens[id]; };
     const int32_t made = add_token(bytes_of(pair.first) + bytes_of(pair.second));
     // Two merges may make the same token, and so bring back a pair that was joined before.
     if (!std::exchange(pairs_[pair].joined, true)) result_.merges.push_back(pair);
@@ -137,7 +136,7 @@ class Trainer {
     ids.resize(kept);
   }
 
-  size_t vocab_size_;
+  int64_t vocab_size_;
   ByteVocabulary result_;
   std::unordered_map<std::string, int32_t> id_of_;
   std::vector<Word> words_;

@@ -5,8 +5,10 @@
 #include <functional>
 #include <queue>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
+#include "train/config/errors.h"
 #include "train/tokenizers/byte_alphabet.h"
 #include "train/tokenizers/pieces.h"
 #include "train/tokenizers/tokenizer_file.h"
@@ -19,6 +21,8 @@ using Pair = std::pair<int32_t, int32_t>;
 uint64_t key_of(const Pair& pair) {
   return static_cast<uint64_t>(static_cast<uint32_t>(pair.first)) << 32 | static_cast<uint32_t>(pair.second);
 }
+
+std::string shown_bytes(const std::string& token) { return shown(to_byte_alphabet(token)); }
 
 struct Merge {
   Pair pair;
@@ -95,15 +99,15 @@ class BytePairs : public Tokenizer {
     for (const Pair& pair : vocabulary_.merges) {
       const std::string &left = token(pair.first), &right = token(pair.second);
       const auto made = id_of.find(left + right);
-      require(made != id_of.end(), "the merge '{} {}' makes no token", to_byte_alphabet(left), to_byte_alphabet(right));
+      require(made != id_of.end(), "the merge '{} {}' makes no token", shown_bytes(left), shown_bytes(right));
       const bool is_new = ranks_.emplace(key_of(pair), static_cast<int32_t>(merges_.size())).second;
-      require(is_new, "the merge '{} {}' stands there twice", to_byte_alphabet(left), to_byte_alphabet(right));
+      require(is_new, "the merge '{} {}' stands there twice", shown_bytes(left), shown_bytes(right));
       merges_.push_back({pair, made->second});
     }
   }
 
   const char* kind() const override { return "bpe"; }
-  int64_t vocab_size() const override { return static_cast<int64_t>(vocabulary_.tokens.size()); }
+  int64_t vocab_size() const override { return vocabulary_.tokens.size(); }
   std::string_view bytes(int32_t id) const override { return token(id); }
 
   void encode(std::string_view text, const Sink& sink, int64_t*) const override {
@@ -133,14 +137,20 @@ class BytePairs : public Tokenizer {
   // A text of a few megabytes has some 10,000 different pieces; a long one may have any number of them.
   static constexpr size_t most_remembered = 1 << 20;
 
-  const std::string& token(int32_t id) const { return vocabulary_.tokens[static_cast<size_t>(id)]; }
+  const std::string& token(int32_t id) const { return vocabulary_.tokens[id]; }
 
-  // The id of every token's bytes. What is added is found in texts, but not made by merges.
+  // The id of each token's bytes. What is added is found in texts, but not made by merges.
   std::unordered_map<std::string, int32_t> index_tokens() const {
+    std::unordered_set<int32_t> added;
+    std::unordered_set<std::string_view> contents;
+    for (const AddedToken& one : vocabulary_.added) {
+      added.insert(one.id);
+      require(contents.insert(one.content).second, "the added token '{}' stands there twice", shown(one.content));
+    }
     std::unordered_map<std::string, int32_t> id_of;
-    for (int32_t id = 0; id < vocab_size(); ++id) {
-      if (token(id).empty() || std::ranges::count(vocabulary_.added, id, &AddedToken::id) > 0) continue;
-      require(id_of.emplace(token(id), id).second, "the token '{}' stands there twice", to_byte_alphabet(token(id)));
+    for (const int32_t id : vocabulary_.tokens.ids()) {
+      if (added.contains(id)) continue;
+      require(id_of.emplace(token(id), id).second, "the token '{}' stands there twice", shown_bytes(token(id)));
     }
     return id_of;
   }

@@ -3,7 +3,9 @@
 // equal ones the leftmost, until none is left that the list has.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 
 #include "train/tokenizers/tokenizer.h"
@@ -17,8 +19,41 @@ struct AddedToken {
   bool special = true;
 };
 
+// The bytes of each id. Some ids may stand for nothing: however many these are, they cost no memory.
+class TokenTable {
+ public:
+  // One more than the largest id.
+  int64_t size() const { return size_; }
+  // None: the id stands for nothing.
+  const std::string& operator[](int64_t id) const {
+    static const std::string none;
+    const auto found = bytes_.find(static_cast<int32_t>(id));
+    return found == bytes_.end() ? none : found->second;
+  }
+  // Those that stand for something, in order.
+  std::vector<int32_t> ids() const {
+    std::vector<int32_t> result;
+    result.reserve(bytes_.size());
+    for (const auto& [id, bytes] : bytes_) result.push_back(id);
+    std::ranges::sort(result);
+    return result;
+  }
+
+  void put(int32_t id, std::string bytes) {
+    bytes_[id] = std::move(bytes);
+    size_ = std::max(size_, int64_t{id} + 1);
+  }
+  void push_back(std::string bytes) { put(static_cast<int32_t>(size_), std::move(bytes)); }
+
+  bool operator==(const TokenTable&) const = default;
+
+ private:
+  std::unordered_map<int32_t, std::string> bytes_;
+  int64_t size_ = 0;
+};
+
 struct ByteVocabulary {
-  std::vector<std::string> tokens;                  // the bytes of each id; none: the id stands for nothing
+  TokenTable tokens;
   std::vector<std::pair<int32_t, int32_t>> merges;  // by rank; what they make is the token of both one's bytes
   std::vector<AddedToken> added;                    // they are among the tokens, too
 };

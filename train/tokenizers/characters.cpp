@@ -23,7 +23,7 @@ struct Bytes : Tokenizer {
   }
   std::string json() const override {
     ByteVocabulary vocabulary;
-    for (const char byte : all_) vocabulary.tokens.emplace_back(1, byte);
+    for (const char byte : all_) vocabulary.tokens.push_back(std::string(1, byte));
     return byte_level_json(vocabulary);
   }
 

@@ -43,16 +43,6 @@ const pcre2_code* compiled_pattern() {
   return code.get();
 }
 
-size_t length_of_utf8(std::string_view text) {
-  size_t at = 0;
-  while (at < text.size()) {
-    const size_t length = utf8_length(text, at);
-    if (length == 0) break;
-    at += length;
-  }
-  return at;
-}
-
 }  // namespace
 
 void cut_into_pieces(std::string_view text, const std::function<void(std::string_view)>& sink) {
@@ -61,7 +51,7 @@ void cut_into_pieces(std::string_view text, const std::function<void(std::string
   require(match != nullptr, "PCRE2: out of memory");
   const PCRE2_SIZE* const range = pcre2_get_ovector_pointer(match.get());
   while (!text.empty()) {
-    const std::string_view valid = text.substr(0, length_of_utf8(text));
+    const std::string_view valid = text.substr(0, utf8_prefix(text));
     for (size_t at = 0; at < valid.size(); at = range[1]) {
       // The text was checked above: to check it again at each piece would take quadratic time.
       const int result = pcre2_match(code, characters_of(valid), valid.size(), at, PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED,

@@ -2,36 +2,22 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
-#include <nlohmann/json.hpp>
 #include <system_error>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "train/config/errors.h"
 #include "train/tokenizers/byte_alphabet.h"
+#include "train/tokenizers/checked_json.h"
 
 namespace transformlet {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr int64_t largest_vocabulary = 1 << 24;
-
-Json parse_json(std::string_view text) {
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    fail("it is no JSON (its byte {} is wrong)", error.byte);
-  }
-}
-
-// A value as a message may show it.
-std::string in_short(const Json& value) {
-  if (value.is_object() && value.contains("type") && value["type"].is_string()) return value["type"];
-  const std::string text = value.dump(-1, ' ', true);
-  return text.size() <= 40 ? text : text.substr(0, 40) + "...";
-}
+constexpr int64_t most_tokens = 1 << 24;
 
 // Every key that an object has must be one of these, with a value that says nothing new.
 class Allowed {
@@ -59,7 +45,7 @@ class Allowed {
         key, [](const Json& value) { return value.empty() || value == "" || value == false || value == 0.0; }, hint);
   }
   void nothing_else() const {
-    if (!open_.empty()) fail("{}: an unknown key", path_to(open_.front()));
+    if (!open_.empty()) fail("{}: an unknown key", path_to(shown(open_.front())));
   }
 
   std::string path_to(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
@@ -87,123 +73,173 @@ bool is_byte_level(const Json& part, const std::string& path, bool cuts) {
   return true;
 }
 
+int32_t id_of(const Json& value, const std::string& path) {
+  // As a double, which every number fits in: of more than 64 bits, only the last would be seen.
+  const bool is_id =
+      value.is_number_integer() && value.get<double>() >= 0 && value.get<double>() < static_cast<double>(most_tokens);
+  require(is_id, "{} has {} for an id", path, in_short(value));
+  return value.get<int32_t>();
+}
+
 std::vector<AddedToken> read_added_tokens(const Json& list) {
   std::vector<AddedToken> result;
   if (list.is_null()) return result;
   require(list.is_array(), "added_tokens is no list");
   for (const Json& token : list) {
-    Allowed keys(fmt::format("added_tokens[{}]", result.size()), token);
+    const std::string path = fmt::format("added_tokens[{}]", result.size());
+    Allowed keys(path, token);
     const Json &id = keys.any("id"), &content = keys.any("content");
-    require(id.is_number_integer() && content.is_string() && content != "",
-            "added_tokens[{}] needs an id and a content", result.size());
+    require(id.is_number_integer() && content.is_string() && content != "", "{} needs an id and a content", path);
     for (const char* const flag : {"single_word", "lstrip", "rstrip"}) keys.none(flag);
     const bool special = keys.only("special", is_flag, "not a flag").any("special") == true;
     keys.only("normalized", is_flag, "not a flag").nothing_else();  // without a normalizer it means nothing
-    result.push_back({id.get<int32_t>(), content.get<std::string>(), special});
+    result.push_back({id_of(id, path), content.get<std::string>(), special});
   }
   return result;
 }
 
-// Puts a token at its id; `name` says what stands there twice.
-void place_token(std::vector<std::string>& tokens, const Json& id, std::string bytes, const std::string& name) {
-  require(id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() < largest_vocabulary,
-          "{} has {} for an id", name, in_short(id));
-  const auto place = id.get<size_t>();
-  if (place >= tokens.size()) tokens.resize(place + 1);
-  require(tokens[place].empty() || tokens[place] == bytes, "two tokens have the id {}", place);
-  tokens[place] = std::move(bytes);
+void place_token(TokenTable& tokens, int32_t id, std::string bytes) {
+  require(tokens[id].empty() || tokens[id] == bytes, "two tokens have the id {}", id);
+  tokens.put(id, std::move(bytes));
 }
 
 std::string bytes_of(const std::string& token, const std::string& path) {
   const std::optional<std::string> bytes = from_byte_alphabet(token);
-  require(bytes && !bytes->empty(), "{}: '{}' is not in the alphabet of bytes", path, token);
+  require(bytes && !bytes->empty(), "{}: '{}' is not in the alphabet of bytes", path, shown(token));
   return *bytes;
 }
 
-// vocab and merges, as lists of "left right" or ["left", "right"].
-ByteVocabulary read_byte_vocabulary(const Json& vocab, const Json& merges, const std::vector<AddedToken>& added) {
-  ByteVocabulary result;
-  result.added = added;
-  std::unordered_map<std::string, int32_t> ids;
-  require(vocab.is_object(), "model.vocab is no object");
-  for (const auto& [token, id] : vocab.items()) {
-    const bool is_added = std::ranges::count(added, token, &AddedToken::content) > 0;
-    place_token(result.tokens, id, is_added ? token : bytes_of(token, "model.vocab"), "model.vocab");
-    ids[token] = id.get<int32_t>();
+// What a byte vocabulary is made of, token by token and merge by merge. `path`: what an error is about.
+class VocabularyReader {
+ public:
+  void add_tokens(const Json& vocab, const std::vector<AddedToken>& added, const std::string& path) {
+    std::unordered_set<std::string_view> contents;
+    for (const AddedToken& token : added) contents.insert(token.content);
+    require(vocab.is_object(), "{} is no object", path);
+    for (const auto& [token, value] : vocab.items()) {
+      const int32_t id = id_of(value, path);
+      place_token(vocabulary_.tokens, id, contents.contains(token) ? token : bytes_of(token, path));
+      ids_[token] = id;
+    }
+    for (const AddedToken& token : added) {
+      const auto found = ids_.find(token.content);
+      require(found == ids_.end() || found->second == token.id, "added_tokens: '{}' has another id in {}",
+              shown(token.content), path);
+      place_token(vocabulary_.tokens, token.id, token.content);
+    }
+    vocabulary_.added = added;
   }
-  for (const AddedToken& token : added) {
-    const auto found = ids.find(token.content);
-    require(found == ids.end() || found->second == token.id, "added_tokens: '{}' has another id in model.vocab",
-            token.content);
-    place_token(result.tokens, token.id, token.content, "added_tokens");
-  }
-  require(merges.is_null() || merges.is_array(), "model.merges is no list");
-  for (const Json& merge : merges) {
+
+  // "left right" or ["left", "right"]
+  void add_merge(const Json& merge, const std::string& path) {
     std::vector<std::string> pair;
     if (merge.is_string()) {
-      const auto text = merge.get<std::string>();
+      const auto& text = merge.get_ref<const std::string&>();
       const size_t space = text.find(' ');
       if (space != text.npos) pair = {text.substr(0, space), text.substr(space + 1)};
-    } else if (merge.is_array() && std::ranges::all_of(merge, [](const Json& part) { return part.is_string(); })) {
+    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
       pair = merge.get<std::vector<std::string>>();
     }
-    require(pair.size() == 2, "model.merges[{}] is {}: no pair of tokens", result.merges.size(), in_short(merge));
+    require(pair.size() == 2, "{} is {}: no pair of tokens", path, in_short(merge));
     for (const std::string& token : pair)
-      require(ids.contains(token), "model.merges[{}]: '{}' is not in the vocabulary", result.merges.size(), token);
-    result.merges.emplace_back(ids[pair[0]], ids[pair[1]]);
+      require(ids_.contains(token), "{}: '{}' is not in the vocabulary", path, shown(token));
+    vocabulary_.merges.emplace_back(ids_[pair[0]], ids_[pair[1]]);
   }
-  return result;
+
+  ByteVocabulary vocabulary() { return std::move(vocabulary_); }
+
+ private:
+  ByteVocabulary vocabulary_;
+  std::unordered_map<std::string, int32_t> ids_;
+};
+
+ByteVocabulary read_byte_vocabulary(const Json& vocab, const Json& merges, const std::vector<AddedToken>& added) {
+  VocabularyReader reader;
+  reader.add_tokens(vocab, added, "model.vocab");
+  require(merges.is_null() || merges.is_array(), "model.merges is no list");
+  for (size_t i = 0; i < merges.size(); ++i) reader.add_merge(merges[i], fmt::format("model.merges[{}]", i));
+  return reader.vocabulary();
 }
 
 std::unique_ptr<Tokenizer> read_characters(const Json& vocab, const Json& merges) {
   require(merges.empty(), "model.merges without a pre_tokenizer ByteLevel: merges of characters are not supported");
-  std::vector<std::string> tokens;
+  TokenTable tokens;
   require(vocab.is_object(), "model.vocab is no object");
   for (const auto& [token, id] : vocab.items()) {
-    require(utf8_length(token, 0) == token.size() && !token.empty(), "model.vocab: '{}' is not one character", token);
-    place_token(tokens, id, token, "model.vocab");
+    require(utf8_length(token, 0) == token.size() && !token.empty(), "model.vocab: '{}' is not one character",
+            shown(token));
+    place_token(tokens, id_of(id, "model.vocab"), token);
   }
   std::vector<char32_t> characters;
-  for (const std::string& token : tokens) {
-    require(!token.empty(), "model.vocab: no character has the id {}", characters.size());
-    characters.push_back(code_point_of(token));
+  for (const int32_t id : tokens.ids()) {
+    require(id == static_cast<int32_t>(characters.size()), "model.vocab: no character has the id {}",
+            characters.size());
+    characters.push_back(code_point_of(tokens[id]));
   }
   return characters_tokenizer(std::move(characters));
 }
 
 std::unique_ptr<Tokenizer> byte_level_tokenizer(ByteVocabulary vocabulary) {
-  const auto is_its_own_byte = [&](size_t id) {
-    return vocabulary.tokens[id] == std::string(1, static_cast<char>(id));
-  };
   bool plain = vocabulary.tokens.size() == 256 && vocabulary.merges.empty() && vocabulary.added.empty();
-  for (size_t id = 0; plain && id < 256; ++id) plain = is_its_own_byte(id);
+  for (int id = 0; plain && id < 256; ++id) plain = vocabulary.tokens[id] == std::string(1, static_cast<char>(id));
   return plain ? bytes_tokenizer() : byte_pair_tokenizer(std::move(vocabulary));
 }
 
+template <class... Args>
+[[noreturn]] void fail_usage(const std::filesystem::path& path, fmt::format_string<Args...> message, Args&&... args) {
+  throw UsageError(fmt::format("{}: {}", path.string(), fmt::format(message, std::forward<Args>(args)...)));
+}
+
 std::string read_bytes(const std::filesystem::path& path) {
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(path, code)) {  // a named pipe would block
+    if (code) fail_usage(path, "{}", code.message());
+    fail_usage(path, "it is no regular file");
+  }
+  const uintmax_t size = std::filesystem::file_size(path, code);
+  if (code) fail_usage(path, "{}", code.message());
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw UsageError(fmt::format("{}: {}", path.string(), std::generic_category().message(errno)));
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  require(!stream.bad(), "{}: it cannot be read", path.string());
+  if (!stream) fail_usage(path, "{}", std::generic_category().message(errno));
+  std::string text(size, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(size));
+  if (stream.gcount() != static_cast<std::streamsize>(size)) fail_usage(path, "it cannot be read");
   return text;
 }
 
-// GPT-2's first files: ids by token; and a version in the first line, then a merge a line.
-std::unique_ptr<Tokenizer> parse_gpt2_files(std::string_view encoder, std::string_view merges_text) {
-  Json merges = Json::array();
-  for (size_t start = 0; start < merges_text.size();) {
-    const size_t end = std::min(merges_text.find('\n', start), merges_text.size());
-    const std::string_view line = merges_text.substr(start, end - start);
-    if (!line.empty() && !(start == 0 && line.starts_with("#version"))) merges.push_back(line);
-    start = end + 1;
+// What a function returns; of an Error in it, the message with the file's name.
+template <class Function>
+auto naming(const std::filesystem::path& path, const Function& function) {
+  try {
+    return function();
+  } catch (const Error& error) {
+    fail_usage(path, "{}", error.what());
   }
-  return byte_level_tokenizer(read_byte_vocabulary(parse_json(encoder), merges, {}));
+}
+
+// GPT-2's first files, encoder.json and vocab.bpe: ids by token; and a version in the first line, then a merge a line.
+std::unique_ptr<Tokenizer> read_first_files(const std::filesystem::path& folder) {
+  const std::filesystem::path encoder = folder / "encoder.json", merges = folder / "vocab.bpe";
+  const std::string json = read_bytes(encoder), text = read_bytes(merges);
+  VocabularyReader reader;
+  naming(encoder, [&] { reader.add_tokens(parse_checked_json(json), {}, "it"); });
+  naming(merges, [&] {
+    int64_t number = 1;
+    for (size_t start = 0; start < text.size(); ++number) {
+      const size_t end = std::min(text.find('\n', start), text.size());
+      const std::string line = text.substr(start, end - start);
+      require(utf8_prefix(line) == line.size(), "line {} is not UTF-8 text", number);
+      const bool is_version = number == 1 && line.starts_with("#version");
+      if (!line.empty() && !is_version) reader.add_merge(line, fmt::format("line {}", number));
+      start = end + 1;
+    }
+  });
+  return naming(folder, [&] { return byte_level_tokenizer(reader.vocabulary()); });
 }
 
 }  // namespace
 
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view text) {
-  const Json json = parse_json(text);
+  const Json json = parse_checked_json(text);
   Allowed root("", json);
   root.any("version");
   for (const char* const key : {"truncation", "padding"}) root.none(key);
@@ -235,21 +271,15 @@ std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view text) {
 
 std::unique_ptr<Tokenizer> read_tokenizer(const std::filesystem::path& path) {
   std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) fail_usage(path, "there is no such file");
   const bool is_folder = std::filesystem::is_directory(path, ignored);
   const std::filesystem::path file = is_folder ? path / "tokenizer.json" : path;
-  if (!std::filesystem::exists(path, ignored))
-    throw UsageError(fmt::format("{}: there is no such file", path.string()));
-  const bool first_files = is_folder && !std::filesystem::exists(file, ignored);
-  if (first_files && !std::filesystem::exists(path / "encoder.json", ignored)) {
-    throw UsageError(fmt::format("{}: it has no tokenizer.json, and no encoder.json with vocab.bpe", path.string()));
+  if (is_folder && !std::filesystem::exists(file, ignored)) {
+    if (std::filesystem::exists(path / "encoder.json", ignored)) return read_first_files(path);
+    fail_usage(path, "it has no tokenizer.json, and no encoder.json with vocab.bpe");
   }
-  const std::string text = read_bytes(first_files ? path / "encoder.json" : file);
-  const std::string merges = first_files ? read_bytes(path / "vocab.bpe") : "";
-  try {
-    return first_files ? parse_gpt2_files(text, merges) : parse_tokenizer(text);
-  } catch (const Error& error) {
-    throw UsageError(fmt::format("{}: {}", (first_files ? path : file).string(), error.what()));
-  }
+  const std::string text = read_bytes(file);
+  return naming(file, [&] { return parse_tokenizer(text); });
 }
 
 }  // namespace transformlet

@@ -1,6 +1,6 @@
 // What tokenizer_file.cpp reads.
-#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "train/tokenizers/byte_alphabet.h"
 #include "train/tokenizers/tokenizer_file.h"
@@ -38,15 +38,15 @@ OrderedJson tokenizer_json(OrderedJson vocab, OrderedJson merges, const OrderedJ
 
 std::string byte_level_json(const ByteVocabulary& vocabulary) {
   OrderedJson vocab = OrderedJson::object(), merges = OrderedJson::array(), added_tokens = OrderedJson::array();
-  for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+  std::unordered_set<int32_t> added;
+  for (const AddedToken& token : vocabulary.added) added.insert(token.id);
+  for (const int32_t id : vocabulary.tokens.ids()) {
     const std::string& token = vocabulary.tokens[id];
-    const bool is_added = std::ranges::count(vocabulary.added, static_cast<int32_t>(id), &AddedToken::id) > 0;
-    if (token.empty() || (is_added && to_byte_alphabet(token) != token)) continue;
+    if (added.contains(id) && to_byte_alphabet(token) != token) continue;
     vocab.get_ref<OrderedJson::object_t&>().emplace_back(to_byte_alphabet(token), id);
   }
   for (const auto& [left, right] : vocabulary.merges) {
-    merges.push_back(to_byte_alphabet(vocabulary.tokens[static_cast<size_t>(left)]) + " " +
-                     to_byte_alphabet(vocabulary.tokens[static_cast<size_t>(right)]));
+    merges.push_back(to_byte_alphabet(vocabulary.tokens[left]) + " " + to_byte_alphabet(vocabulary.tokens[right]));
   }
   for (const AddedToken& token : vocabulary.added) {
     added_tokens.push_back({{"id", token.id},
