@@ -1,5 +1,7 @@
 #include "train/evaluation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <set>
@@ -22,6 +24,11 @@ int64_t count_correct(const Tensor& logits, const Tokens& targets) {
 }
 
 }  // namespace
+
+std::string best_loss_note(const Score& score) {
+  const std::optional<double> best = score.best_loss();
+  return best ? fmt::format(" (at best {:.5g})", *best) : "";
+}
 
 std::vector<int64_t> all_examples(const Task& task, Split split) {
   std::vector<int64_t> examples(static_cast<size_t>(task.evaluation_size(split)));
@@ -66,6 +73,7 @@ Score evaluate(const Model& model, const Task& task, Split split, const std::vec
     score.correct += count_correct(logits, batch.targets);
     score.positions += counted_targets(batch.targets);
     score.bytes += batch.target_bytes;
+    if (const auto best = task.best_loss(batch)) score.best_loss_sum = score.best_loss_sum.value_or(0) + *best;
   }
   return score;
 }

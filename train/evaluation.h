@@ -11,11 +11,17 @@ namespace transformlet {
 // Sums, so that batches of unequal size add up exactly.
 struct Score {
   double loss_sum = 0;
-  int64_t correct = 0;    // targets whose logit is the largest (of equals, the first)
-  int64_t positions = 0;  // targets that count
-  int64_t bytes = 0;      // of the text that they stand for; 0: for none
+  int64_t correct = 0;                       // targets whose logit is the largest (of equals, the first)
+  int64_t positions = 0;                     // targets that count
+  int64_t bytes = 0;                         // of the text that they stand for; 0: for none
+  std::optional<double> best_loss_sum = {};  // Task::best_loss; nothing: nobody knows
 
   double loss() const { return loss_sum / static_cast<double>(positions); }
+  // What a model reaches on the same examples which knows how examples are drawn.
+  std::optional<double> best_loss() const {
+    if (!best_loss_sum) return std::nullopt;
+    return *best_loss_sum / static_cast<double>(positions);
+  }
   // What a compressor would need that knew what the model knows: comparable between tokenizers.
   std::optional<double> bits_per_byte() const {
     if (bytes == 0) return std::nullopt;
@@ -28,6 +34,9 @@ struct Score {
 Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_size);
 Score evaluate(const Model& model, const Task& task, Split split, const std::vector<int64_t>& examples,
                int64_t batch_size);
+
+// " (at best 1.4)" to stand behind a loss, or nothing.
+std::string best_loss_note(const Score& score);
 
 // All places of a split.
 std::vector<int64_t> all_examples(const Task& task, Split split);

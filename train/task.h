@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "autograd/mask.h"
 #include "base/fields.h"
@@ -51,6 +52,11 @@ class Task {
   virtual Batch evaluation_batch(Split split, const std::vector<int64_t>& examples) const {
     return batch(split, examples);
   }
+
+  // The sum over the counted targets of a batch, in nats, that a model reaches which knows how examples are drawn, but
+  // not which split one falls into: it gives each target its probability, given what it may look at. On average over
+  // new examples no model does better; on those of training one may, that remembers them. Nothing: it is not known.
+  virtual std::optional<double> best_loss(const Batch& /*batch*/) const { return std::nullopt; }
 
   // Leaves in a run's folder what the run depends on, beside its config, so that it can go on without the place where
   // it came from. Whoever reads the run's config finds it there: Fields::run_folder().

@@ -114,9 +114,10 @@ void Trainer::measure() {
     val_loss_ = score.loss();
     is_best_ = early_stop_.measure(score.loss()) && config_.checkpoint.keep_best;
     line.push_back({"val/loss", score.loss()});
+    if (const auto best = score.best_loss()) line.push_back({"val/best_loss", *best});
     line.push_back({"val/accuracy", score.accuracy()});
-    std::string note =
-        fmt::format("step {}: val/loss {:.5g}, val/accuracy {:.5g}", steps_done_, score.loss(), score.accuracy());
+    std::string note = fmt::format("step {}: val/loss {:.5g}{}, val/accuracy {:.5g}", steps_done_, score.loss(),
+                                   best_loss_note(score), score.accuracy());
     if (const auto bits = score.bits_per_byte()) {
       line.push_back({"val/bits_per_byte", *bits});
       note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
@@ -187,14 +188,15 @@ void Trainer::save() {
 void Trainer::test() {
   if (config_.task->size(Split::test) == 0) return;
   const Score score = finite_score(Split::test);
-  JsonFields line = {{"test/loss", score.loss()},
-                     {"test/accuracy", score.accuracy()},
-                     {"test/correct", score.correct},
-                     {"test/positions", score.positions}};
+  JsonFields line = {{"test/loss", score.loss()}};
+  if (const auto best = score.best_loss()) line.push_back({"test/best_loss", *best});
+  line.push_back({"test/accuracy", score.accuracy()});
+  line.push_back({"test/correct", score.correct});
+  line.push_back({"test/positions", score.positions});
   if (const auto bits = score.bits_per_byte()) line.push_back({"test/bits_per_byte", *bits});
   metrics_->log(steps_done_, line);
-  std::cout << fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}\n", score.correct, score.positions,
-                           score.accuracy(), score.loss());
+  std::cout << fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}{}\n", score.correct, score.positions,
+                           score.accuracy(), score.loss(), best_loss_note(score));
 }
 
 }  // namespace transformlet

@@ -47,6 +47,17 @@ TEST_P(ShippedConfig, SortIsLearned) { expect_perfect(result_of("sort", GetParam
 
 TEST_P(ShippedConfig, CopyIsLearned) { expect_perfect(result_of("copy", GetParam()), 600, 160000); }
 
+// All that can be known is learned, and nothing that can't.
+TEST_P(ShippedConfig, RepeatComesNearTheBestLoss) {
+  const nlohmann::json result = result_of("repeat", GetParam());
+  const double loss = result.at("test/loss"), best = result.at("test/best_loss");
+  // Five deviations of the mean over 2000 examples: the deviation of one's mean loss over 16 tokens is that of the
+  // string's length, sqrt(2) log(64) / 16.
+  EXPECT_NEAR(best, (5 * std::log(64) + std::log(5)) / 16, 5 * std::sqrt(2) * std::log(64) / 16 / std::sqrt(2000));
+  EXPECT_GT(loss, best);
+  EXPECT_LT(loss, best + 0.1);  // seeds 1 and 2 are 0.06 above
+}
+
 // What was learned is no memory: no test input was trained on, and the answers are those of the standard library.
 TEST_P(ShippedConfig, TestInputsAreNew) {
   for (const std::string name : {"reverse", "sort", "copy"}) {

@@ -99,7 +99,7 @@ TEST_F(Usage, EvaluateRepeatsWhatTrainingMeasured) {
   const Outcome outcome = run({"evaluate", "run"});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.err, "");
-  EXPECT_EQ(outcome.out, fmt::format("test at step 3: {}/{} positions right, accuracy {}, loss {}\n",
+  EXPECT_EQ(outcome.out, fmt::format("test at step 3: {}/{} positions right, accuracy {}, loss {} (at best 0)\n",
                                      metrics.at("test/correct").get<int>(), metrics.at("test/positions").get<int>(),
                                      metrics.at("test/accuracy").get<double>(), metrics.at("test/loss").get<double>()));
   const Outcome earlier = run({"evaluate", "run", "--checkpoint", "2", "--split", "train"});
@@ -116,7 +116,7 @@ TEST_F(Usage, EvaluatesAveragedWeightsOrRawOnes) {
   const std::vector<std::string> lines = lines_of(metrics_of(folder.path / "run"));
   const auto test = nlohmann::json::parse(lines.back());
   const auto line = [&](const std::string& note) {
-    return fmt::format("test at step 20{}: {}/{} positions right, accuracy {}, loss {}\n", note,
+    return fmt::format("test at step 20{}: {}/{} positions right, accuracy {}, loss {} (at best 0)\n", note,
                        test.at("test/correct").get<int>(), test.at("test/positions").get<int>(),
                        test.at("test/accuracy").get<double>(), test.at("test/loss").get<double>());
   };
