@@ -118,6 +118,10 @@ void Trainer::measure() {
     line.push_back({"val/accuracy", score.accuracy()});
     std::string note = fmt::format("step {}: val/loss {:.5g}{}, val/accuracy {:.5g}", steps_done_, score.loss(),
                                    best_loss_note(score), score.accuracy());
+    if (const auto accuracy = score.sequence_accuracy()) {
+      line.push_back({"val/sequence_accuracy", *accuracy});
+      note += fmt::format(", val/sequence_accuracy {:.5g}", *accuracy);
+    }
     if (const auto bits = score.bits_per_byte()) {
       line.push_back({"val/bits_per_byte", *bits});
       note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
@@ -193,10 +197,14 @@ void Trainer::test() {
   line.push_back({"test/accuracy", score.accuracy()});
   line.push_back({"test/correct", score.correct});
   line.push_back({"test/positions", score.positions});
+  if (const auto accuracy = score.sequence_accuracy()) {
+    line.push_back({"test/sequence_accuracy", *accuracy});
+    line.push_back({"test/sequences_correct", score.sequences_correct});
+    line.push_back({"test/sequences", score.sequences});
+  }
   if (const auto bits = score.bits_per_byte()) line.push_back({"test/bits_per_byte", *bits});
   metrics_->log(steps_done_, line);
-  std::cout << fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}{}\n", score.correct, score.positions,
-                           score.accuracy(), score.loss(), best_loss_note(score));
+  std::cout << fmt::format("test: {}, loss {:.5g}{}\n", accuracy_in_words(score), score.loss(), best_loss_note(score));
 }
 
 }  // namespace transformlet

@@ -56,10 +56,9 @@ int evaluate_command(const EvaluateArguments& arguments) {
   const Score score = evaluate(*experiment.model, experiment.task, split, evaluated_examples(config, split),
                                config.train.micro_batch_size());
   const std::optional<double> bits = score.bits_per_byte();
-  std::cout << fmt::format("{} at step {}{}: {}/{} positions right, accuracy {}, loss {}{}{}\n", name_of(split),
-                           checkpoint.step, averaged ? " (averaged weights)" : "", score.correct, score.positions,
-                           score.accuracy(), score.loss(), best_loss_note(score),
-                           bits ? fmt::format(", {} bits per byte", *bits) : "");
+  std::cout << fmt::format("{} at step {}{}: {}, loss {}{}{}\n", name_of(split), checkpoint.step,
+                           averaged ? " (averaged weights)" : "", accuracy_in_words(score), score.loss(),
+                           best_loss_note(score), bits ? fmt::format(", {} bits per byte", *bits) : "");
   return 0;
 }
 
