@@ -1,5 +1,7 @@
 #include "train/evaluation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <set>
@@ -9,19 +11,39 @@
 namespace transformlet {
 namespace {
 
-int64_t count_correct(const Tensor& logits, const Tokens& targets) {
-  const int64_t classes = logits.columns();
-  int64_t correct = 0;
+// Targets (B, T), or (B).
+void count_correct(const Tensor& logits, const Tokens& targets, Score& score) {
+  const int64_t classes = logits.columns(), examples = targets.shape()[0];
   with_dtype(logits.dtype(), [&]<class T>() {
-    for (int64_t row = 0; row < targets.size(); ++row) {
-      const T* const first = logits.data<T>() + row * classes;
-      correct += std::max_element(first, first + classes) - first == targets[row];
+    for (int64_t example = 0; example < examples; ++example) {
+      int64_t counted = 0, correct = 0;
+      for (int64_t row = example * targets.size() / examples; row < (example + 1) * targets.size() / examples; ++row) {
+        if (targets[row] == CrossEntropyOptions().ignored) continue;
+        const T* const first = logits.data<T>() + row * classes;
+        correct += std::max_element(first, first + classes) - first == targets[row];
+        ++counted;
+      }
+      score.correct += correct;
+      score.positions += counted;
+      score.sequences_correct += counted > 0 && correct == counted;
+      score.sequences += counted > 0;
     }
   });
-  return correct;
 }
 
 }  // namespace
+
+std::string accuracy_in_words(const Score& score) {
+  const std::string sequences =
+      score.sequence_accuracy() ? fmt::format("{}/{} sequences, ", score.sequences_correct, score.sequences) : "";
+  return fmt::format("{}/{} positions right, {}accuracy {}", score.correct, score.positions, sequences,
+                     score.accuracy());
+}
+
+std::string best_loss_note(const Score& score) {
+  const std::optional<double> best = score.best_loss();
+  return best ? fmt::format(" (at best {:.5g})", *best) : "";
+}
 
 std::vector<int64_t> all_examples(const Task& task, Split split) {
   std::vector<int64_t> examples(static_cast<size_t>(task.evaluation_size(split)));
@@ -63,9 +85,9 @@ Score evaluate(const Model& model, const Task& task, Split split, const std::vec
     const Batch batch = task.evaluation_batch(split, some);
     const Tensor logits = model(batch.model_inputs(), Pass::evaluation());
     score.loss_sum += cross_entropy(logits, batch.targets).item();
-    score.correct += count_correct(logits, batch.targets);
-    score.positions += counted_targets(batch.targets);
+    count_correct(logits, batch.targets, score);
     score.bytes += batch.target_bytes;
+    if (const auto best = task.best_loss(batch)) score.best_loss_sum = score.best_loss_sum.value_or(0) + *best;
   }
   return score;
 }

@@ -11,23 +11,43 @@ namespace transformlet {
 // Sums, so that batches of unequal size add up exactly.
 struct Score {
   double loss_sum = 0;
-  int64_t correct = 0;    // targets whose logit is the largest (of equals, the first)
-  int64_t positions = 0;  // targets that count
-  int64_t bytes = 0;      // of the text that they stand for; 0: for none
+  int64_t correct = 0;                       // targets whose logit is the largest (of equals, the first)
+  int64_t positions = 0;                     // targets that count
+  int64_t sequences_correct = 0;             // examples of which all targets that count are
+  int64_t sequences = 0;                     // examples with a target that counts
+  int64_t bytes = 0;                         // of the text that the targets stand for; 0: for none
+  std::optional<double> best_loss_sum = {};  // Task::best_loss; nothing: nobody knows
 
   double loss() const { return loss_sum / static_cast<double>(positions); }
+  // What a model reaches on the same examples which knows how examples are drawn.
+  std::optional<double> best_loss() const {
+    if (!best_loss_sum) return std::nullopt;
+    return *best_loss_sum / static_cast<double>(positions);
+  }
   // What a compressor would need that knew what the model knows: comparable between tokenizers.
   std::optional<double> bits_per_byte() const {
     if (bytes == 0) return std::nullopt;
     return loss_sum / std::numbers::ln2 / static_cast<double>(bytes);
   }
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(positions); }
+  // Of whole sequences: nothing where they are no answers that could be right. Those are no pieces of a text, nor hold
+  // they what nobody can know, and they have more than one target.
+  std::optional<double> sequence_accuracy() const {
+    if (bytes > 0 || best_loss_sum.value_or(0) > 0 || sequences == positions) return std::nullopt;
+    return static_cast<double>(sequences_correct) / static_cast<double>(sequences);
+  }
 };
 
 // Over the whole split, in its own order, or over the examples at some of its places.
 Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_size);
 Score evaluate(const Model& model, const Task& task, Split split, const std::vector<int64_t>& examples,
                int64_t batch_size);
+
+// "4000/4000 positions right, 1000/1000 sequences, accuracy 1"
+std::string accuracy_in_words(const Score& score);
+
+// " (at best 1.4)" to stand behind a loss, or nothing.
+std::string best_loss_note(const Score& score);
 
 // All places of a split.
 std::vector<int64_t> all_examples(const Task& task, Split split);

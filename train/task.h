@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "autograd/mask.h"
 #include "base/fields.h"
@@ -72,6 +73,11 @@ class Task {
 
   // Null: the task has no sources to write targets for.
   virtual const SourceToTarget* source_to_target() const { return nullptr; }
+
+  // The sum over the counted targets of a batch, in nats, that a model reaches which knows how examples are drawn, but
+  // not which split one falls into: it gives each target its probability, given what it may look at. On average over
+  // new examples no model does better; on those of training one may, that remembers them. Nothing: it is not known.
+  virtual std::optional<double> best_loss(const Batch& /*batch*/) const { return std::nullopt; }
 
   // Leaves in a run's folder what the run depends on, beside its config, so that it can go on without the place where
   // it came from. Whoever reads the run's config finds it there: Fields::run_folder().

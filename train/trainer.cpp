@@ -115,9 +115,14 @@ void Trainer::measure() {
     val_loss_ = score.loss();
     is_best_ = early_stop_.measure(score.loss()) && config_.checkpoint.keep_best;
     line.push_back({"val/loss", score.loss()});
+    if (const auto best = score.best_loss()) line.push_back({"val/best_loss", *best});
     line.push_back({"val/accuracy", score.accuracy()});
-    std::string note =
-        fmt::format("step {}: val/loss {:.5g}, val/accuracy {:.5g}", steps_done_, score.loss(), score.accuracy());
+    std::string note = fmt::format("step {}: val/loss {:.5g}{}, val/accuracy {:.5g}", steps_done_, score.loss(),
+                                   best_loss_note(score), score.accuracy());
+    if (const auto accuracy = score.sequence_accuracy()) {
+      line.push_back({"val/sequence_accuracy", *accuracy});
+      note += fmt::format(", val/sequence_accuracy {:.5g}", *accuracy);
+    }
     if (const auto bits = score.bits_per_byte()) {
       line.push_back({"val/bits_per_byte", *bits});
       note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
@@ -200,13 +205,19 @@ void Trainer::save() {
 void Trainer::test() {
   if (config_.task->size(Split::test) == 0) return;
   const Score score = finite_score(Split::test);
-  JsonFields line = {{"test/loss", score.loss()},
-                     {"test/accuracy", score.accuracy()},
-                     {"test/correct", score.correct},
-                     {"test/positions", score.positions}};
+  JsonFields line = {{"test/loss", score.loss()}};
+  if (const auto best = score.best_loss()) line.push_back({"test/best_loss", *best});
+  line.push_back({"test/accuracy", score.accuracy()});
+  line.push_back({"test/correct", score.correct});
+  line.push_back({"test/positions", score.positions});
+  if (const auto accuracy = score.sequence_accuracy()) {
+    line.push_back({"test/sequence_accuracy", *accuracy});
+    line.push_back({"test/sequences_correct", score.sequences_correct});
+    line.push_back({"test/sequences", score.sequences});
+  }
   if (const auto bits = score.bits_per_byte()) line.push_back({"test/bits_per_byte", *bits});
-  std::string words = fmt::format("test: {}/{} positions right, accuracy {}, loss {:.5g}", score.correct,
-                                  score.positions, score.accuracy(), score.loss());
+  std::string words =
+      fmt::format("test: {}, loss {:.5g}{}", accuracy_in_words(score), score.loss(), best_loss_note(score));
   words += search(Split::test, "greedy", 1, line);
   if (config_.evaluate.beam > 1) words += search(Split::test, "beam", config_.evaluate.beam, line);
   metrics_->log(steps_done_, line);

@@ -135,7 +135,7 @@ TEST(EncoderDecoderCache, EveryStepEqualsReadingEverything) {
         Scope(parameters, 1, DType::float64), {.encoder = blocks, .decoder = blocks},
         {.vocab_size = 5, .classes = 5, .max_length = 6, .source_vocab_size = 7, .source_max_length = 4});
     const Mask source_mask = Mask::padding({4, 2});
-    const Tensor memory = model.encode({{1, 6, 0, 2, 3, 5, 0, 0}, {2, 4}}, source_mask, Pass::evaluation());
+    const Tensor memory = model.read({{1, 6, 0, 2, 3, 5, 0, 0}, {2, 4}}, source_mask, Pass::evaluation());
     const std::vector<int32_t> first = {1, 4, 2, 0, 3, 3}, second = {2, 2, 0, 1, 4, 1};
     const auto target = [&](int64_t begin, int64_t end) {
       std::vector<int32_t> ids(first.begin() + begin, first.begin() + end);

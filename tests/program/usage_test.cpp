@@ -92,6 +92,14 @@ TEST_F(Usage, WrongThingsToEvaluate) {
   refuses({"evaluate", "run", "--checkpoint", "best"}, "evaluate: no checkpoint of run has a val/loss");
 }
 
+// What `evaluate` says of a line of metrics.
+std::string measured_words(const nlohmann::json& metrics) {
+  return fmt::format("{}/{} positions right, {}/{} sequences, accuracy {}, loss {} (at best 0)\n",
+                     metrics.at("test/correct").get<int>(), metrics.at("test/positions").get<int>(),
+                     metrics.at("test/sequences_correct").get<int>(), metrics.at("test/sequences").get<int>(),
+                     metrics.at("test/accuracy").get<double>(), metrics.at("test/loss").get<double>());
+}
+
 TEST_F(Usage, EvaluateRepeatsWhatTrainingMeasured) {
   train_a_little("run");
   const std::string last = lines_of(metrics_of(folder.path / "run")).back();
@@ -99,9 +107,10 @@ TEST_F(Usage, EvaluateRepeatsWhatTrainingMeasured) {
   const Outcome outcome = run({"evaluate", "run"});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.err, "");
-  EXPECT_EQ(outcome.out, fmt::format("test at step 3: {}/{} positions right, accuracy {}, loss {}\n",
-                                     metrics.at("test/correct").get<int>(), metrics.at("test/positions").get<int>(),
-                                     metrics.at("test/accuracy").get<double>(), metrics.at("test/loss").get<double>()));
+  EXPECT_EQ(metrics.at("test/sequences"), 50);
+  EXPECT_EQ(metrics.at("test/sequence_accuracy"), metrics.at("test/sequences_correct").get<int>() / 50.0);
+  EXPECT_EQ(metrics.at("test/best_loss"), 0.0);
+  EXPECT_EQ(outcome.out, "test at step 3: " + measured_words(metrics));
   const Outcome earlier = run({"evaluate", "run", "--checkpoint", "2", "--split", "train"});
   EXPECT_EQ(earlier.status, 0);
   EXPECT_TRUE(earlier.out.starts_with("train at step 2: ")) << earlier.out;
@@ -116,9 +125,7 @@ TEST_F(Usage, EvaluatesAveragedWeightsOrRawOnes) {
   const std::vector<std::string> lines = lines_of(metrics_of(folder.path / "run"));
   const auto test = nlohmann::json::parse(lines.back());
   const auto line = [&](const std::string& note) {
-    return fmt::format("test at step 20{}: {}/{} positions right, accuracy {}, loss {}\n", note,
-                       test.at("test/correct").get<int>(), test.at("test/positions").get<int>(),
-                       test.at("test/accuracy").get<double>(), test.at("test/loss").get<double>());
+    return fmt::format("test at step 20{}: {}", note, measured_words(test));
   };
   EXPECT_EQ(run({"evaluate", "run"}).out, line(" (averaged weights)"));
   EXPECT_EQ(run({"evaluate", "run", "--weights", "averaged"}).out, line(" (averaged weights)"));

@@ -65,5 +65,70 @@ TEST(Evaluation, ScoresAddUp) {
   EXPECT_NEAR(first.loss_sum + rest.loss_sum, whole.loss_sum, 1e-10);  // 300 losses of about 2, rounded to 1e-16
 }
 
+// Two batches as they are given, and a model whose answer to an id is the id.
+struct Given : Task {
+  std::vector<Batch> batches;
+  std::optional<double> best = {};
+
+  void describe(Fields&) override {}
+  void prepare(uint64_t) override {}
+  ModelSizes sizes() const override { return {}; }
+  double data_bytes() const override { return 0; }
+  int64_t size(Split) const override { return static_cast<int64_t>(batches.size()); }
+  Batch batch(Split, const std::vector<int64_t>& examples) const override {
+    return batches[static_cast<size_t>(examples[0])];
+  }
+  std::optional<double> best_loss(const Batch&) const override { return best; }
+};
+
+struct Echo : Model {
+  Tensor operator()(const ModelInputs& inputs, const Pass&) const override {
+    return one_hot(inputs.ids, 4, DType::float64);
+  }
+  std::vector<NamedLayer> layers() const override { return {}; }
+};
+
+Score echo_score(const Given& task) { return evaluate(Echo(), task, Split::test, 1); }
+
+constexpr int32_t none = CrossEntropyOptions().ignored;
+
+TEST(Evaluation, ASequenceIsRightIfAllItsTargetsAre) {
+  Given task;
+  // Right; wrong at one place; wrong where nothing counts; nothing counts at all.
+  task.batches.push_back({.inputs = Tokens({1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3}, {4, 3}),
+                          .targets = Tokens({1, 2, 3, 1, 2, 0, 1, none, 3, none, none, none}, {4, 3})});
+  task.batches.push_back(
+      {.inputs = Tokens({0, 0, 0, 2, 2, 2}, {2, 3}), .targets = Tokens({0, 0, none, none, 1, 1}, {2, 3})});
+  const Score score = echo_score(task);
+  EXPECT_EQ(score.positions, 12);
+  EXPECT_EQ(score.correct, 9);
+  EXPECT_EQ(score.sequences, 5);
+  EXPECT_EQ(score.sequences_correct, 3);
+  EXPECT_EQ(score.sequence_accuracy(), 0.6);
+  EXPECT_EQ(accuracy_in_words(score), "9/12 positions right, 3/5 sequences, accuracy 0.75");
+}
+
+TEST(Evaluation, SequencesAreCountedWhereTheyAreAnswers) {
+  const Batch batch{.inputs = Tokens({1, 2, 3, 1, 2, 3}, {2, 3}), .targets = Tokens({1, 2, 3, 1, 2, 0}, {2, 3})};
+  Given task;
+  task.batches = {batch};
+  EXPECT_EQ(echo_score(task).sequence_accuracy(), 0.5);
+  task.best = 0;
+  EXPECT_EQ(echo_score(task).sequence_accuracy(), 0.5);
+  task.best = 0.1;  // nobody can know all targets
+  EXPECT_FALSE(echo_score(task).sequence_accuracy().has_value());
+  EXPECT_EQ(accuracy_in_words(echo_score(task)), "5/6 positions right, accuracy 0.8333333333333334");
+  task.best = {};
+  task.batches[0].target_bytes = 6;  // a piece of a text
+  EXPECT_FALSE(echo_score(task).sequence_accuracy().has_value());
+  // One target each, of a sequence or of a place in it: their accuracy is that of the positions.
+  task.batches[0] = {.inputs = Tokens({1, 2}, {2}), .targets = Tokens({1, 3}, {2})};
+  EXPECT_EQ(echo_score(task).sequences_correct, 1);
+  EXPECT_FALSE(echo_score(task).sequence_accuracy().has_value());
+  task.batches[0] = {.inputs = batch.inputs, .targets = Tokens({none, 2, none, none, 1, none}, {2, 3})};
+  EXPECT_EQ(echo_score(task).sequences_correct, 1);
+  EXPECT_FALSE(echo_score(task).sequence_accuracy().has_value());
+}
+
 }  // namespace
 }  // namespace transformlet

@@ -58,9 +58,9 @@ int evaluate_command(const EvaluateArguments& arguments) {
   const int64_t batch_size = config.train.micro_batch_size();
   const Score score = evaluate(*experiment.model, experiment.task, split, examples, batch_size);
   const std::optional<double> bits = score.bits_per_byte();
-  std::cout << fmt::format("{} at step {}{}: {}/{} positions right, accuracy {}, loss {}{}\n", name_of(split),
-                           checkpoint.step, averaged ? " (averaged weights)" : "", score.correct, score.positions,
-                           score.accuracy(), score.loss(), bits ? fmt::format(", {} bits per byte", *bits) : "");
+  std::cout << fmt::format("{} at step {}{}: {}, loss {}{}{}\n", name_of(split), checkpoint.step,
+                           averaged ? " (averaged weights)" : "", accuracy_in_words(score), score.loss(),
+                           best_loss_note(score), bits ? fmt::format(", {} bits per byte", *bits) : "");
   if (experiment.task.source_to_target() == nullptr) return 0;
   for (const int64_t beam : {int64_t{1}, config.evaluate.beam}) {
     std::cout << fmt::format(

@@ -9,7 +9,7 @@ namespace {
 
 // Tokens: 0 begins, 1 ... k open, k + 1 ... 2 k close. At depth 0 a bracket opens, at depth m the last one closes,
 // between them either happens with probability 1/2; which kind opens is even. So every next token has a known
-// probability, and the best loss is the mean of its logarithm.
+// probability.
 struct Dyck : ComputedTask {
   static constexpr const char* name = "dyck";
   static constexpr const char* help =
@@ -27,6 +27,19 @@ struct Dyck : ComputedTask {
 
   ModelSizes sizes() const override {
     return {.vocab_size = 2 * num_kinds + 1, .classes = 2 * num_kinds + 1, .max_length = seq_len};
+  }
+
+  std::optional<double> best_loss(const Batch& batch) const override {
+    double loss = 0;
+    int64_t depth = 0;
+    for (int64_t i = 0; i < batch.targets.size(); ++i) {
+      if (i % seq_len == 0) depth = 0;
+      const bool opens = batch.targets[i] <= num_kinds;
+      if (0 < depth && depth < max_depth) loss += std::log(2.0);
+      if (opens) loss += std::log(static_cast<double>(num_kinds));
+      depth += opens ? 1 : -1;
+    }
+    return loss;
   }
 
  protected:

@@ -58,6 +58,9 @@ struct Modular : Task {
             .mask = Mask::causal()};
   }
 
+  // Every target is a function of what may be looked at.
+  std::optional<double> best_loss(const Batch& /*batch*/) const override { return 0; }
+
  private:
   static bool is_prime(int64_t n) {
     for (int64_t d = 2; d * d <= n; ++d) {

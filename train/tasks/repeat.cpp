@@ -1,6 +1,9 @@
 // Repeated random tokens, the test of induction heads (Elhage et al. 2021, A Mathematical Framework for Transformer
 // Circuits; Olsson et al. 2022, In-context Learning and Induction Heads): a random string, then the same string again.
 // The model predicts the next token at every position.
+#include <algorithm>
+#include <cmath>
+
 #include "train/tasks/strings.h"
 
 namespace transformlet {
@@ -65,6 +68,29 @@ struct Repeat : Task {
     return {.inputs = Tokens(std::move(inputs), shape),
             .targets = Tokens(std::move(targets), shape),
             .mask = Mask::causal()};  // for models that are not causal by themselves: no looking ahead
+  }
+
+  // A prefix with periods L has the probability sum(vocab_size^-L) / (number of lengths), over the lengths that may be
+  // drawn and are periods of it (chance repeats included): a string of the other lengths would look otherwise. The
+  // probabilities of the next tokens, each given those before it, multiply up to that of the whole over that of the
+  // first token, 1 / vocab_size.
+  std::optional<double> best_loss(const Batch& batch) const override {
+    const double log_vocab = std::log(static_cast<double>(vocab_size));
+    const int64_t lengths = seq_len / 2 - shortest() + 1;
+    double loss = 0;
+    for (int64_t row = 0; row < batch.inputs.shape()[0]; ++row) {
+      std::vector<int32_t> text{batch.inputs[row * seq_len]};
+      text.insert(text.end(), batch.targets.data() + row * seq_len, batch.targets.data() + (row + 1) * seq_len);
+      int64_t least = 0;
+      double ways = 0;  // sum(vocab_size^(least - L))
+      for (int64_t length = shortest(); length <= seq_len / 2; ++length) {
+        if (!std::equal(text.begin() + length, text.end(), text.begin())) continue;
+        if (ways == 0) least = length;
+        ways += std::exp(static_cast<double>(least - length) * log_vocab);
+      }
+      loss += static_cast<double>(least - 1) * log_vocab + std::log(static_cast<double>(lengths) / ways);
+    }
+    return loss;
   }
 
  private:
