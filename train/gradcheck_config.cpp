@@ -49,7 +49,8 @@ void GradcheckConfig::describe(Fields& field) {
         "none, causal, sliding_window, padding, dense, or several as causal&padding; empty: the task's");
   field("batch_size", batch_size, "examples to check on", between(1, 10000));
   field("seq_len", seq_len, "length of a layer's random input; 0: the task's, or 8", between(0, 100000));
-  field("memory_len", memory_len, "length of a layer's second input; 0: seq_len", between(0, 100000));
+  field("memory_len", memory_len, "length of a layer's second input; 0: that of the task's sources, or seq_len",
+        between(0, 100000));
   field("dtype", dtype, "float64 proves; float32 shows what it can't tell", one_of({"float64", "float32"}));
   field("directions", directions, "how many, in directional mode", between(1, 1000));
   field("entries", entries, "of each tensor in full mode, drawn at random; 0: all", between(0, 1000000000));

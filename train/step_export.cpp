@@ -25,6 +25,10 @@ void StepExport::add(int64_t step, const StepResult& result) {
   mask_ = batch.mask.to_string();
   require(mask_ == "none" || mask_ == "causal",
           "bench: this task's batches have the mask '{}'; --export writes none and causal", mask_);
+  require(batch.source.size() == 0, "bench: this task's batches have a source, for which --export has no place");
+  require(inputs_.empty() || shape_ == batch.inputs.shape(),
+          "bench: this task's batches differ in shape, {} and {}; --export writes batches of one shape", shape_,
+          batch.inputs.shape());
   shape_ = batch.inputs.shape();
   inputs_.insert(inputs_.end(), batch.inputs.ids().begin(), batch.inputs.ids().end());
   targets_.insert(targets_.end(), batch.targets.ids().begin(), batch.targets.ids().end());

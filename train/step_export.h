@@ -20,7 +20,7 @@ class StepExport {
   // Writes the config and the weights as they are now.
   StepExport(const std::filesystem::path& folder, const ExperimentConfig& config, const Experiment& experiment);
 
-  // Remembers a step, and what came of it. Error: a batch with another mask.
+  // Remembers a step, and what came of it. Error: a batch with another mask, with a source, or of another shape.
   void add(int64_t step, const StepResult& result);
   // Writes the steps and the weights as they are then.
   void finish() const;

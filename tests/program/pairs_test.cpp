@@ -75,6 +75,14 @@ TEST_F(Pairs, AreLearnedEvaluatedAndWritten) {
   EXPECT_EQ(written.out, "DABC\nCBAD\n") << written.err;
 }
 
+// Every layer that reads the source is given one.
+TEST_F(Pairs, GradientsAreRight) {
+  const Outcome checked =
+      run_program(folder.path, {"gradcheck", "pairs.yaml", "gradcheck.masks=[none, padding]", "gradcheck.order=2"});
+  EXPECT_EQ(checked.status, 0) << checked.out << checked.err;
+  EXPECT_EQ(checked.out.find("audit"), std::string::npos) << checked.out;
+}
+
 TEST_F(Pairs, WrongUse) {
   refuses({}, "generate: give a source: --prompt TEXT");
   refuses({"--prompt", "abx"}, "generate: the prompt 'abx': 'x' is not in the vocabulary");
@@ -84,7 +92,10 @@ TEST_F(Pairs, WrongUse) {
           "generate: nothing is drawn for a source; of the options on writing only --beam goes with it");
   const Outcome decoder = run_program(folder.path, {"train", "pairs.yaml", "model={kind: decoder}"});
   EXPECT_EQ(decoder.status, 2);
-  EXPECT_NE(decoder.err.find("model: "), std::string::npos) << decoder.err;
+  EXPECT_NE(decoder.err.find("reads no source, and this task has one"), std::string::npos) << decoder.err;
+  const Outcome exported = run_program(folder.path, {"bench", "pairs.yaml", "--steps", "3", "--export", "steps"});
+  EXPECT_EQ(exported.status, 1);
+  EXPECT_EQ(exported.err, "error: bench: this task's batches have a source, for which --export has no place\n");
 }
 
 }  // namespace

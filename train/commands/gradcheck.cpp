@@ -199,11 +199,13 @@ int check_model(const GradcheckArguments& arguments, const std::string& text) {
   std::iota(examples.begin(), examples.end(), 0);
   const Batch batch = experiment.task.batch(Split::train, examples);
   const int64_t length = batch.inputs.shape()[1], seq_len = config.gradcheck.seq_len;
+  const int64_t source_len = batch.source.shape().rank() == 2 ? batch.source.shape()[1] : 0;
+  const int64_t memory_len = config.gradcheck.memory_len;
   const Setting setting{.config = config.gradcheck,
                         .seed = config.seed_value(),
                         .batch = batch.inputs.shape()[0],
                         .seq_len = seq_len > 0 ? seq_len : length,
-                        .memory_len = 0,
+                        .memory_len = memory_len > 0 ? memory_len : source_len,
                         .own_mask = batch.mask};
 
   std::vector<Target> targets;
