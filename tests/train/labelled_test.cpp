@@ -1,7 +1,7 @@
 // Labelled sequences: how files are read, splits, ids, batches, and what a run keeps.
 #include <gtest/gtest.h>
 
-#include <map>
+#include <chrono>
 #include <set>
 
 #include "tests/train/labelled_tools.h"
@@ -128,6 +128,16 @@ TEST_F(LabelledTask, FilesOfTheirOwnAreSplits) {
   EXPECT_EQ(texts->size(Split::test), 3);
   EXPECT_EQ(all_of(*texts, Split::validation).targets.ids(), (Ids{1}));
   EXPECT_EQ(texts->data_bytes(), 6 * (4 + 4 + 8 + 8) + 3 * 8);
+}
+
+// 2 MB: looking back at each character would take hours.
+TEST_F(LabelledTask, AFileIsReadInOnePass) {
+  std::string text;
+  for (int i = 0; i < 200000; ++i) text += fmt::format("{}\t{}\n", i % 2 == 0 ? "even" : "odd", i);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(task(file("a", text) + no_splits)->size(Split::train), 200000);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(seconds.count(), 20);  // half a second, and slow machines are not that slow
 }
 
 // What ids mean is decided once: later data may have other words and labels, or lack some.
