@@ -24,7 +24,9 @@ TEST_F(LabelledTask, TextsHaveALabelEach) {
   EXPECT_EQ(texts->sizes().vocab_size, 4);  // <unk>, and a, b (3 times), é
   EXPECT_EQ(texts->sizes().classes, 2);
   EXPECT_EQ(texts->sizes().max_length, 64);
-  const Batch batch = all_of(*texts, Split::train);  // the shortest first
+  EXPECT_EQ(row_of(texts->batch(Split::train, {1}).inputs, 0), (Ids{1, 3, 1, 2})) << "places are those in the file";
+  EXPECT_EQ(texts->length(1), 4);
+  const Batch batch = all_of(*texts, Split::train);
   EXPECT_EQ(batch.inputs.shape(), (Shape{3, 4}));
   EXPECT_EQ(row_of(batch.inputs, 0), (Ids{2, 0, 0, 0}));
   EXPECT_EQ(row_of(batch.inputs, 1), (Ids{2, 1, 0, 0}));

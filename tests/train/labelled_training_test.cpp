@@ -73,7 +73,8 @@ TEST_F(LabelledTraining, PaddingChangesNothing) {
       ExperimentConfig some = config(model.find("encoder") != model.npos, model + ", position: " + position);
       const Experiment experiment(some);
       const int64_t last = some.task->size(Split::train) - 1;
-      const Batch alone = some.task->batch(Split::train, {0}), beside = some.task->batch(Split::train, {0, last});
+      const Batch alone = some.task->evaluation_batch(Split::train, {0}),
+                  beside = some.task->evaluation_batch(Split::train, {0, last});
       ASSERT_EQ(alone.inputs.shape(), (Shape{1, 3}));
       ASSERT_EQ(beside.inputs.shape(), (Shape{2, 8}));
       const NoRecording off;

@@ -79,15 +79,18 @@ class Labelled : public Task {
   int64_t size(Split split) const override { return of(split).size(); }
 
   Sampling sampling() const override { return Sampling::epochs_by_length; }
-  int64_t length(int64_t example) const override {
-    const EncodedSequences& data = of(Split::train);
-    return data.length(data.by_length[static_cast<size_t>(example)]);
-  }
+  int64_t length(int64_t example) const override { return of(Split::train).length(example); }
 
   Batch batch(Split split, const std::vector<int64_t>& examples) const override {
     return part(split, examples, 0, static_cast<int64_t>(examples.size()));
   }
   Batch part(Split split, const std::vector<int64_t>& examples, int64_t begin, int64_t end) const override;
+  // Sequences of like length are evaluated together, with little padding.
+  Batch evaluation_batch(Split split, const std::vector<int64_t>& examples) const override {
+    std::vector<int64_t> in_file;
+    for (const int64_t example : examples) in_file.push_back(of(split).by_length[static_cast<size_t>(example)]);
+    return batch(split, in_file);
+  }
   std::string summary(Split split) const override;
 
   void save(const std::filesystem::path& run) const override {
@@ -201,9 +204,8 @@ class Labelled : public Task {
 
 Batch Labelled::part(Split split, const std::vector<int64_t>& examples, int64_t begin, int64_t end) const {
   const EncodedSequences& from = of(split);
-  const auto sequence = [&](int64_t example) { return from.by_length[static_cast<size_t>(example)]; };
   int64_t longest = 0;  // of all the examples
-  for (const int64_t example : examples) longest = std::max(longest, from.length(sequence(example)));
+  for (const int64_t example : examples) longest = std::max(longest, from.length(example));
   const Shape shape{end - begin, longest};
   const auto size = static_cast<size_t>(shape.size());
   std::vector<int32_t> inputs, targets;
@@ -211,7 +213,7 @@ Batch Labelled::part(Split split, const std::vector<int64_t>& examples, int64_t 
   inputs.reserve(size);
   targets.reserve(is_tagging() ? size : examples.size());
   for (int64_t i = begin; i < end; ++i) {
-    const int64_t place = sequence(examples[static_cast<size_t>(i)]), length = from.length(place);
+    const int64_t place = examples[static_cast<size_t>(i)], length = from.length(place);
     const int64_t first = from.begins[static_cast<size_t>(place)];
     inputs.insert(inputs.end(), from.inputs.begin() + first, from.inputs.begin() + first + length);
     inputs.resize(inputs.size() + static_cast<size_t>(longest - length), 0);
