@@ -62,6 +62,11 @@ class Task {
   virtual int64_t size(Split split) const = 0;
   // The examples at the given places of a split.
   virtual Batch batch(Split split, const std::vector<int64_t>& examples) const = 0;
+  // Those from `begin` to before `end` of a batch, as they are in it, padding included: what dropout leaves out depends
+  // on the length of the batch.
+  virtual Batch part(Split split, const std::vector<int64_t>& examples, int64_t begin, int64_t end) const {
+    return batch(split, {examples.begin() + begin, examples.begin() + end});
+  }
   virtual Sampling sampling() const { return Sampling::epochs; }
   // Of a training example, for Sampling::epochs_by_length.
   virtual int64_t length(int64_t /*example*/) const { return 1; }
@@ -78,6 +83,9 @@ class Task {
   // not which split one falls into: it gives each target its probability, given what it may look at. On average over
   // new examples no model does better; on those of training one may, that remembers them. Nothing: it is not known.
   virtual std::optional<double> best_loss(const Batch& /*batch*/) const { return std::nullopt; }
+
+  // What to know of a split before a model is trained or judged on it, in a line; empty: nothing.
+  virtual std::string summary(Split /*split*/) const { return {}; }
 
   // Leaves in a run's folder what the run depends on, beside its config, so that it can go on without the place where
   // it came from. Whoever reads the run's config finds it there: Fields::run_folder().

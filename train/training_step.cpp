@@ -36,8 +36,7 @@ std::vector<MicroBatch> TrainingStep::micro_batches(int64_t step) {
   std::vector<MicroBatch> parts;
   int64_t counted = 0;
   for (int64_t i = 0; i < config_.train.micro_batches; ++i) {
-    const std::vector<int64_t> some(examples.begin() + begin_of(i), examples.begin() + begin_of(i + 1));
-    parts.push_back({experiment_.task.batch(Split::train, some), begin_of(i), 0});
+    parts.push_back({experiment_.task.part(Split::train, examples, begin_of(i), begin_of(i + 1)), begin_of(i), 0});
     counted += counted_targets(parts.back().batch.targets);
   }
   for (MicroBatch& part : parts) part.counted_targets = static_cast<double>(counted);

@@ -61,21 +61,23 @@ class Pairs : public Task, public SourceToTarget {
   }
 
   Batch batch(Split split, const std::vector<int64_t>& places) const override {
-    const auto count = static_cast<int64_t>(places.size());
+    return part(split, places, 0, static_cast<int64_t>(places.size()));
+  }
+  Batch part(Split split, const std::vector<int64_t>& places, int64_t begin, int64_t end) const override {
+    const int64_t count = end - begin;
     std::vector<int64_t> source_lengths;
-    int64_t length = 0;
+    int64_t source_length = 0, length = 0;  // of all places
     for (const int64_t place : places) {
       const Pair& pair = examples(split)[static_cast<size_t>(place)];
-      source_lengths.push_back(static_cast<int64_t>(pair.source.size()));
+      source_length = std::max(source_length, static_cast<int64_t>(pair.source.size()));
       length = std::max(length, static_cast<int64_t>(pair.target.size()) + 1);
     }
-    const int64_t source_length =
-        source_lengths.empty() ? 0 : *std::max_element(source_lengths.begin(), source_lengths.end());
     std::vector<int32_t> sources(static_cast<size_t>(count * source_length), 0);
     std::vector<int32_t> inputs(static_cast<size_t>(count * length), boundary());
     std::vector<int32_t> targets(inputs.size(), CrossEntropyOptions().ignored);
     for (int64_t i = 0; i < count; ++i) {
-      const Pair& pair = examples(split)[static_cast<size_t>(places[static_cast<size_t>(i)])];
+      const Pair& pair = examples(split)[static_cast<size_t>(places[static_cast<size_t>(begin + i)])];
+      source_lengths.push_back(static_cast<int64_t>(pair.source.size()));
       std::copy(pair.source.begin(), pair.source.end(), sources.begin() + i * source_length);
       std::copy(pair.target.begin(), pair.target.end(), inputs.begin() + i * length + 1);
       std::copy(pair.target.begin(), pair.target.end(), targets.begin() + i * length);
