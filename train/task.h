@@ -8,6 +8,7 @@
 
 #include "autograd/mask.h"
 #include "base/fields.h"
+#include "base/random.h"
 #include "base/registry.h"
 #include "layers/model.h"
 
@@ -15,6 +16,9 @@ namespace transformlet {
 
 enum class Split { train, validation, test };
 const char* name_of(Split split);
+// Which split a text falls to: a function of the key and the text alone, so equal texts are in one split, and more
+// texts move none. Shares are met on average.
+Split split_of(RandomKey key, std::string_view text, double val_fraction, double test_fraction);
 
 struct Batch {
   Tokens inputs;   // (B, T)
@@ -25,6 +29,9 @@ struct Batch {
   int64_t target_bytes = 0;  // of the text that the targets stand for; 0: they stand for none
 
   ModelInputs model_inputs() const { return {inputs, mask, source, source_mask}; }
+  // Those at [begin, end), as they are in the batch, padding included: what dropout leaves out depends on the length.
+  // Without target_bytes, which are known of the whole alone.
+  Batch samples(int64_t begin, int64_t end) const;
 };
 
 // How a training step comes to its examples.
@@ -62,11 +69,6 @@ class Task {
   virtual int64_t size(Split split) const = 0;
   // The examples at the given places of a split.
   virtual Batch batch(Split split, const std::vector<int64_t>& examples) const = 0;
-  // Those from `begin` to before `end` of a batch, as they are in it, padding included: what dropout leaves out depends
-  // on the length of the batch.
-  virtual Batch part(Split split, const std::vector<int64_t>& examples, int64_t begin, int64_t end) const {
-    return batch(split, {examples.begin() + begin, examples.begin() + end});
-  }
   virtual Sampling sampling() const { return Sampling::epochs; }
   // Of a training example, for Sampling::epochs_by_length.
   virtual int64_t length(int64_t /*example*/) const { return 1; }

@@ -60,7 +60,7 @@ TEST_F(LabelledTask, TokensHaveATagEach) {
 TEST_F(LabelledTask, PartsOfABatchArePaddedAsTheWhole) {
   const auto texts = task(file("a", "x\ta\ny\ta a a\nx\ta a\n") + no_splits);
   const std::vector<int64_t> examples = {1, 0, 2};
-  const Batch whole = texts->batch(Split::train, examples), part = texts->part(Split::train, examples, 1, 2);
+  const Batch whole = texts->batch(Split::train, examples), part = whole.samples(1, 2);
   EXPECT_EQ(part.inputs.shape(), (Shape{1, 3}));
   EXPECT_EQ(row_of(part.inputs, 0), row_of(whole.inputs, 1));
   EXPECT_EQ(part.targets.ids(), (Ids{whole.targets[1]}));

@@ -86,21 +86,5 @@ TEST_F(LabelledTraining, PaddingChangesNothing) {
   }
 }
 
-// With attention's dropout too, whose mask is a matter of places in the whole batch: here it has most of all texts, so
-// that its parts are of unequal lengths.
-TEST_F(LabelledTraining, PartsOfABatchAreTheSameStep) {
-  const auto step = [&](bool tagging, const std::string& parts) {
-    ExperimentConfig some = config(tagging, tagging ? "kind: encoder, dropout: 0.3" : "kind: classifier, dropout: 0.3",
-                                   {"train.dtype=float64", "train.batch_size=400", "train.micro_batches=" + parts});
-    Experiment experiment(some);
-    return TrainingStep(some, experiment)(0);
-  };
-  for (const bool tagging : {false, true}) {
-    const StepResult whole = step(tagging, "1"), parts = step(tagging, "8");
-    EXPECT_NEAR(whole.loss, parts.loss, 1e-12);  // means of numbers of the order of 1, in another order
-    EXPECT_NEAR(whole.gradient_norm, parts.gradient_norm, 1e-12);
-  }
-}
-
 }  // namespace
 }  // namespace transformlet

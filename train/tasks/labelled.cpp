@@ -81,10 +81,7 @@ class Labelled : public Task {
   Sampling sampling() const override { return Sampling::epochs_by_length; }
   int64_t length(int64_t example) const override { return of(Split::train).length(example); }
 
-  Batch batch(Split split, const std::vector<int64_t>& examples) const override {
-    return part(split, examples, 0, static_cast<int64_t>(examples.size()));
-  }
-  Batch part(Split split, const std::vector<int64_t>& examples, int64_t begin, int64_t end) const override;
+  Batch batch(Split split, const std::vector<int64_t>& examples) const override;
   // Sequences of like length are evaluated together, with little padding.
   Batch evaluation_batch(Split split, const std::vector<int64_t>& examples) const override {
     std::vector<int64_t> in_file;
@@ -202,18 +199,18 @@ class Labelled : public Task {
   std::array<EncodedSequences, 3> splits_;
 };
 
-Batch Labelled::part(Split split, const std::vector<int64_t>& examples, int64_t begin, int64_t end) const {
+Batch Labelled::batch(Split split, const std::vector<int64_t>& examples) const {
   const EncodedSequences& from = of(split);
-  int64_t longest = 0;  // of all the examples
+  int64_t longest = 0;
   for (const int64_t example : examples) longest = std::max(longest, from.length(example));
-  const Shape shape{end - begin, longest};
+  const Shape shape{static_cast<int64_t>(examples.size()), longest};
   const auto size = static_cast<size_t>(shape.size());
   std::vector<int32_t> inputs, targets;
   std::vector<int64_t> lengths;
   inputs.reserve(size);
   targets.reserve(is_tagging() ? size : examples.size());
-  for (int64_t i = begin; i < end; ++i) {
-    const int64_t place = examples[static_cast<size_t>(i)], length = from.length(place);
+  for (const int64_t place : examples) {
+    const int64_t length = from.length(place);
     const int64_t first = from.begins[static_cast<size_t>(place)];
     inputs.insert(inputs.end(), from.inputs.begin() + first, from.inputs.begin() + first + length);
     inputs.resize(inputs.size() + static_cast<size_t>(longest - length), 0);
@@ -226,7 +223,7 @@ Batch Labelled::part(Split split, const std::vector<int64_t>& examples, int64_t 
     lengths.push_back(length);
   }
   return {.inputs = Tokens(std::move(inputs), shape),
-          .targets = Tokens(std::move(targets), is_tagging() ? shape : Shape{end - begin}),
+          .targets = Tokens(std::move(targets), is_tagging() ? shape : Shape{shape[0]}),
           .mask = Mask::padding(std::move(lengths))};
 }
 

@@ -25,9 +25,8 @@ void for_each_symbol(std::string_view text, Symbols symbols, const Sink& sink) {
 }  // namespace
 
 Split split_of(const LabelledSequence& sequence, double val_fraction, double test_fraction) {
-  const RandomKey key = RandomKey(0) / "split" / fmt::format("{}", fmt::join(sequence.pieces, " "));
-  const double place = static_cast<double>(key.value() >> 11) * 0x1p-53;  // in [0, 1)
-  return place < test_fraction ? Split::test : place < test_fraction + val_fraction ? Split::validation : Split::train;
+  return split_of(RandomKey(0) / "split", fmt::format("{}", fmt::join(sequence.pieces, " ")), val_fraction,
+                  test_fraction);
 }
 
 Encoding Encoding::of_symbols(const std::vector<LabelledSequence>& texts, Symbols symbols, int64_t min_count) {
