@@ -71,6 +71,7 @@ Vocabulary Vocabulary::most_frequent(const SymbolCounts& counts, int64_t min_cou
   // The map's order is that of bytes, which in UTF-8 is that of code points.
   std::ranges::stable_sort(frequent, std::ranges::greater(), [](const auto& entry) { return entry.first; });
   std::vector<std::string> symbols;
+  symbols.reserve(frequent.size());
   for (auto& [count, symbol] : frequent) symbols.push_back(std::move(symbol));
   return Vocabulary(std::move(symbols), std::move(special));
 }

@@ -42,8 +42,8 @@ class Vocabulary {
   static Vocabulary parse(std::string_view json);
 
  private:
-  struct Hash {  // so that a view can be looked up
-    using is_transparent = void;
+  struct Hash {                   // so that a view can be looked up
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard library's name
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
 
