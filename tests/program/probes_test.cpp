@@ -1,6 +1,8 @@
 // Probes of a run from a config: what they leave, and that they change nothing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/program/program_tools.h"
 #include "tests/program/small_config.h"
 
