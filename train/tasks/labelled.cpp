@@ -174,17 +174,19 @@ class Labelled : public Task {
   void require_lengths() const {
     struct Found {
       int64_t length = 0;
-      std::string place;
+      size_t split = 0, place = 0;
     } first, longest;
     for (size_t split = 0; split < splits_.size(); ++split) {
       for (int64_t i = 0; i < splits_[split].size(); ++i) {
-        const Found found{splits_[split].length(i), sequences_[split][static_cast<size_t>(i)].place(0)};
+        const Found found{splits_[split].length(i), split, static_cast<size_t>(i)};
         if (found.length > seq_len_ && first.length == 0) first = found;
         if (found.length > longest.length) longest = found;
       }
     }
-    require(first.length == 0, "{}: here are {} {}, more than {}; the longest is of {} ({})", first.place, first.length,
-            encoding_.unit(), seq_len_, longest.length, longest.place);
+    if (first.length == 0) return;
+    const auto place_of = [&](const Found& found) { return sequences_[found.split][found.place].place(0); };
+    fail("{}: here are {} {}, more than {}; the longest is of {} ({})", place_of(first), first.length, encoding_.unit(),
+         seq_len_, longest.length, place_of(longest));
   }
 
   std::string form_ = "classification", path_, tokenizer_name_ = "words";

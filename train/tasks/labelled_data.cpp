@@ -4,22 +4,15 @@
 #include <numeric>
 
 #include "base/random.h"
-#include "base/utf8.h"
 #include "train/config/errors.h"
 #include "train/durable_file.h"
 
 namespace transformlet {
 namespace {
 
-template <class Sink>
-void for_each_symbol(std::string_view text, Symbols symbols, const Sink& sink) {
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = symbols == Symbols::pieces       ? text.size()
-                          : symbols == Symbols::characters ? utf8_length(text, at)
-                                                           : std::min(text.find(' ', at), text.size()) - at;
-    if (length > 0) sink(text.substr(at, length));
-    at += length + (symbols == Symbols::words);  // and the space after a word
-  }
+std::vector<std::string_view> split_into(Symbols symbols, std::string_view text) {
+  if (symbols == Symbols::pieces) return {text};
+  return symbols_of(text, symbols == Symbols::words);
 }
 
 }  // namespace
@@ -33,10 +26,10 @@ Encoding Encoding::of_symbols(const std::vector<LabelledSequence>& texts, Symbol
   SymbolCounts counts;
   for (const LabelledSequence& sequence : texts) {
     for (const std::string_view piece : sequence.pieces) {
-      for_each_symbol(piece, symbols, [&](std::string_view symbol) {
+      for (const std::string_view symbol : split_into(symbols, piece)) {
         const auto found = counts.find(symbol);
         ++(found == counts.end() ? counts[std::string(symbol)] : found->second);
-      });
+      }
     }
   }
   return {Vocabulary::most_frequent(counts, min_count, {Vocabulary::unknown_name}), symbols};
@@ -48,11 +41,11 @@ int64_t Encoding::encode(std::string_view text, const std::function<void(int32_t
     return 0;
   }
   int64_t unknown = 0;
-  for_each_symbol(text, symbols_, [&](std::string_view symbol) {
+  for (const std::string_view symbol : split_into(symbols_, text)) {
     const int32_t id = vocabulary_.id_of(symbol);
     unknown += id == 0;  // <unk> is the first
     sink(id);
-  });
+  }
   return unknown;
 }
 

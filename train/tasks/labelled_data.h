@@ -13,9 +13,7 @@ namespace transformlet {
 // By split.
 using LabelledSplits = std::array<std::vector<LabelledSequence>, 3>;
 
-// Which split a sequence belongs to is a function of its text alone (of a sentence, its tokens with a space between),
-// so equal texts are in the same split, and more examples move none from one split to another. Shares are met on
-// average: splits are as many texts as the hash gives.
+// Which split a sequence belongs to: that of its text, or of a sentence's tokens with a space between.
 Split split_of(const LabelledSequence& sequence, double val_fraction, double test_fraction);
 
 // What has an id of its own: a word, between spaces; a Unicode character; a piece of a sequence as a whole.

@@ -12,6 +12,9 @@
 
 namespace transformlet {
 
+// The characters of a text in UTF-8, or its words, with one space or more between them. An Error if it is not UTF-8.
+std::vector<std::string_view> symbols_of(std::string_view text, bool words);
+
 // How often each symbol was seen.
 using SymbolCounts = std::map<std::string, int64_t, std::less<>>;
 
