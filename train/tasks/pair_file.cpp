@@ -43,7 +43,8 @@ PairFile::PairFile(const std::filesystem::path& path, bool source_is_words, bool
     : file_(one_file(path)) {
   std::unordered_map<std::string_view, size_t> places;
   Symbols sources, targets;
-  const std::string_view text = file_.text();
+  std::string_view text = file_.text();
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark is no part of the first source
   int64_t number = 0;
   for (size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
     end = std::min(text.find('\n', begin), text.size());
