@@ -98,6 +98,7 @@ TensorList record_all(Recording recording) {
 
   NodePointer node = make_node();
   node->op = recording.op;
+  node->product_operations = recording.product_operations;
   node->inputs.reserve(recording.inputs.size());
   for (const Tensor& x : recording.inputs) {
     node->inputs.push_back({x.body().node, x.body().output, x.shape(), x.dtype()});

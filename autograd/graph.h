@@ -45,6 +45,7 @@ struct Recording {
                              // primitives, so they are closed under differentiation.
   TensorList saves = {};     // what the vjp needs: handed back as Backward::saved. A vjp captures no tensor itself.
   bool keeps_output = false;
+  double product_operations = 0;  // multiplications and additions of its matrix products: for profiles
 };
 
 // Joins the outputs to the graph if an input leads to a leaf and recording is on. Gives back the outputs.

@@ -139,6 +139,22 @@ bool Mask::may_attend(int64_t sample, int64_t head, int64_t query, int64_t key) 
   return dense_ == nullptr || (*dense_)[dense_index(dense_shape_, sample, head, query, key)] != 0;
 }
 
+double Mask::pairs(int64_t samples, int64_t queries, int64_t keys) const {
+  int64_t total = 0;
+  for (int64_t sample = 0; sample < (lengths_ == nullptr ? 1 : samples); ++sample) {
+    const int64_t seen = lengths_ == nullptr ? keys : std::min(keys, (*lengths_)[static_cast<size_t>(sample)]);
+    if (!causal_) {
+      total += queries * seen;
+      continue;
+    }
+    for (int64_t query = 0; query < queries; ++query) {
+      const int64_t end = query_offset_ + query + 1, begin = window_ > 0 ? std::max<int64_t>(0, end - window_) : 0;
+      total += std::max<int64_t>(0, std::min(end, seen) - begin);
+    }
+  }
+  return static_cast<double>(lengths_ == nullptr ? total * samples : total);
+}
+
 Tensor Mask::to_tensor(int64_t batch, int64_t heads, int64_t queries, int64_t keys, DType dtype) const {
   require_fits("Mask", batch, heads, queries, keys);
   const int64_t own_heads = dense_ == nullptr || dense_shape_[1] == 1 ? 1 : heads;

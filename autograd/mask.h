@@ -40,6 +40,9 @@ class Mask {
   bool may_attend(int64_t sample, int64_t head, int64_t query, int64_t key) const;
   // 1 where a query may attend, else 0: (batch, heads, queries, keys), or with heads = 1 if they don't differ.
   Tensor to_tensor(int64_t batch, int64_t heads, int64_t queries, int64_t keys, DType dtype) const;
+  // How many pairs of query and key the causal, window and length rules let through, in all samples: those that
+  // attention has to compute. (Of a dense mask it computes all.)
+  double pairs(int64_t samples, int64_t queries, int64_t keys) const;
   std::string to_string() const;
 
   // ---- for the kernel ----

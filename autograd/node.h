@@ -28,6 +28,7 @@ struct Node {
   std::vector<Output> outputs;
   Vjp vjp;
   Reference reference;
+  double product_operations = 0;
   TensorList saved;
   std::vector<uint64_t> saved_versions;
   TensorList kept_inputs;  // under HigherOrder, for the reference

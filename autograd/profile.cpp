@@ -1,15 +1,12 @@
 #include "autograd/profile.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <utility>
 
 #include "autograd/node.h"
 
 namespace transformlet {
 namespace {
-
-double as_number(int64_t count) { return static_cast<double>(count); }
 
 // How many of the operands want a gradient, as a multiple of the forward pass's products. In attention the softmax lies
 // between its two products, so all four derivatives of products are computed whatever is asked for.
@@ -19,19 +16,6 @@ double backward_share(std::string_view op, const std::vector<bool>& needed) {
 }
 
 }  // namespace
-
-double product_operations(std::string_view op, const std::vector<Shape>& inputs, const Shape& output) {
-  if (op == "linear" || op == "gelu_linear") return 2 * as_number(output.size()) * as_number(inputs[1][1]);
-  if (op == "matmul") {  // which axis of the first operand is summed over is not known; its rows are the output's
-    const int64_t rows = std::max<int64_t>(1, output[-2]);
-    return 2 * as_number(output.size()) * as_number(inputs[0][-1] * inputs[0][-2] / rows);
-  }
-  if (op == "packed_attention") return 4 * as_number(output.size()) * as_number(inputs[0][-2]);
-  if (op.ends_with("attention")) {  // scores from queries and keys, values from scores and values
-    return 2 * as_number(inputs[0].size() + output.size()) * as_number(inputs[1][-2]);
-  }
-  return 0;
-}
 
 double Profile::seconds() const {
   double total = 0;
@@ -68,9 +52,7 @@ void Profile::forward(const Recording& recording) {
   Times& times = op(recording.op).forward;
   times.seconds += lap();
   ++times.calls;
-  std::vector<Shape> shapes;
-  for (const Tensor& x : recording.inputs) shapes.push_back(x.shape());
-  times.product_operations += transformlet::product_operations(recording.op, shapes, recording.outputs[0].shape());
+  times.product_operations += recording.product_operations;
 }
 
 void Profile::backward(const Node& node, const std::vector<bool>& needed) {
@@ -78,10 +60,7 @@ void Profile::backward(const Node& node, const std::vector<bool>& needed) {
   times.seconds += lap();
   ++times.calls;
   if (recording()) return;  // a gradient that is itself differentiable is made of ops, which have reported theirs
-  std::vector<Shape> shapes;
-  for (const Node::Input& input : node.inputs) shapes.push_back(input.shape);
-  times.product_operations +=
-      backward_share(node.op, needed) * transformlet::product_operations(node.op, shapes, node.outputs[0].shape);
+  times.product_operations += backward_share(node.op, needed) * node.product_operations;
 }
 
 Profiling::Profiling(Profile& profile) : before_(std::exchange(current_profile, &profile)) { profile.skip(); }

@@ -1,5 +1,10 @@
 // Where the time of a thread goes, op by op, and how many floating-point operations its matrix products are.
 //
+// Operations are those that the step needs: 2 m n k for a product, in attention of the pairs that its mask's rules let
+// through (Mask::pairs). Gradients with respect to an operand cost as much again. What the kernels compute beyond that
+// (hidden pairs of a tile, scores that the backward pass computes again) does not count; what train.recompute computes
+// again does.
+//
 // Nobody asks for it: nothing is measured, and an op costs one look at a null pointer more.
 //
 // There is one clock. Whatever reports to a profile takes all the time since the report before, so nothing counts
@@ -66,10 +71,5 @@ class Profiling {
 
 // The profile of this thread, or null.
 inline constinit thread_local Profile* current_profile = nullptr;
-
-// The multiplications and additions in the matrix products of an op, counted from its shapes: 2 m n k for a product, in
-// attention those of the whole square of queries and keys, masked or not. Gradients with respect to an operand cost as
-// much again. Ops without products have none; recomputation is not counted.
-double product_operations(std::string_view op, const std::vector<Shape>& inputs, const Shape& output);
 
 }  // namespace transformlet

@@ -95,6 +95,14 @@ struct ClassifierConfig : ModelConfig {
            static_cast<double>(sizes.classes);  // twice: a [CLS] token may double a sequence of one
   }
 
+  double product_operations(const ModelSizes& sizes, bool recompute) const override {
+    const int64_t tokens = sizes.max_length + (pooling == "cls" ? 1 : 0);
+    const double stack =
+        transformlet::product_operations(blocks.options(), tokens, Mask::none().pairs(1, tokens, tokens));
+    const double head = 2 * static_cast<double>(blocks.d_model) * static_cast<double>(sizes.classes);
+    return (recompute ? with_recomputation : forward_and_backward) * stack + forward_and_backward * head;
+  }
+
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {
     ClassifierOptions options{.blocks = blocks.options(),
                               .position = blocks.position_of_embeddings(),

@@ -94,6 +94,15 @@ struct DecoderConfig : ModelConfig {
            5.0 * static_cast<double>(blocks.d_model) + 2.0 * static_cast<double>(sizes.classes);
   }
 
+  double product_operations(const ModelSizes& sizes, bool recompute) const override {
+    const int64_t tokens = sizes.max_length;
+    const Mask mask = window > 0 ? Mask::sliding_window(window) : Mask::causal();
+    const double stack = transformlet::product_operations(blocks.options(), tokens, mask.pairs(1, tokens, tokens));
+    const double head =
+        2 * static_cast<double>(tokens) * static_cast<double>(blocks.d_model) * static_cast<double>(sizes.classes);
+    return (recompute ? with_recomputation : forward_and_backward) * stack + forward_and_backward * head;
+  }
+
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& task_sizes) const override {
     ModelSizes sizes = task_sizes;
     sizes.max_length = std::max(sizes.max_length, max_length);

@@ -79,6 +79,14 @@ struct Encoder {
 // How many numbers a training step keeps for each token in such a stack, at most.
 double activations_per_token(const EncoderOptions& options, bool recompute);
 
+// The multiplications and additions in the matrix products of a forward pass of such a stack over one sequence, whose
+// tokens see each other in so many pairs (Mask::pairs).
+double product_operations(const EncoderOptions& options, int64_t tokens, double pairs);
+
+// The same of a training step, with respect to both operands: the backward pass has two products for each of the
+// forward pass's.
+constexpr double forward_and_backward = 3, with_recomputation = 4;
+
 // Collects the activations whose names end in the given word, in the order in which they come.
 class Collector : public Tap {
  public:

@@ -109,10 +109,14 @@ std::vector<NamedLayer> EncoderDecoder::layers() const {
       return block.cross_attention(in[0], in[1], mask, pass);
     };
     result.push_back(std::move(cross));
-    NamedLayer whole{block.path, d_model, d_model, true,
+    NamedLayer whole{block.path,
+                     d_model,
+                     d_model,
+                     true,
                      [&block](const TensorList& in, const Mask& mask, const Pass& pass) {
                        return block(in[0], in[1], Mask::causal(), mask, pass);
-                     }};
+                     },
+                     2 * block.attention.options.num_heads};
     result.push_back(std::move(whole));
   }
   if (head) result.push_back(named_layer("head", embedding.weight.dim(1), *head));
@@ -153,6 +157,26 @@ struct EncoderDecoderConfig : ModelConfig {
     return longer * (transformlet::activations_per_token(blocks.options(), recompute) +
                      1.6 * transformlet::activations_per_token(decoder, false)) +
            10.0 * static_cast<double>(blocks.d_model) + 2.0 * static_cast<double>(sizes.classes);
+  }
+
+  double product_operations(const ModelSizes& sizes, bool recompute) const override {
+    const int64_t length = sizes.max_length, source_length = sizes.source_max_length;
+    const auto tokens = static_cast<double>(length), source_tokens = static_cast<double>(source_length);
+    const auto d_model = static_cast<double>(blocks.d_model);
+    const double encoder = transformlet::product_operations(blocks.options(), source_length,
+                                                            Mask::none().pairs(1, source_length, source_length));
+    EncoderOptions decoder = blocks.options();
+    decoder.num_layers = num_decoder_layers.value_or(blocks.num_layers);
+    const int64_t kv_heads = blocks.num_kv_heads == 0 ? blocks.num_heads : blocks.num_kv_heads;
+    const double kv_width = d_model / static_cast<double>(blocks.num_heads) * static_cast<double>(kv_heads);
+    // Of a block: queries and output of the tokens, keys and values of the source; each token sees all of the source.
+    const double cross = 2 * (tokens * 2 * d_model * d_model + source_tokens * 2 * kv_width * d_model +
+                              2 * d_model * Mask::none().pairs(1, length, source_length));
+    const double head = 2 * tokens * d_model * static_cast<double>(sizes.classes);
+    return (recompute ? with_recomputation : forward_and_backward) * encoder +
+           forward_and_backward *
+               (transformlet::product_operations(decoder, length, Mask::causal().pairs(1, length, length)) +
+                static_cast<double>(decoder.num_layers) * cross + head);
   }
 
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {

@@ -21,6 +21,7 @@ struct NamedLayer {
   int64_t memory_width;  // of a second input (B, Tm, memory_width); 0: there is none
   bool takes_mask;
   std::function<Tensor(const TensorList& inputs, const Mask& mask, const Pass& pass)> call;
+  int64_t num_heads = 0;  // of all attention in it; 0: there is none
 };
 
 // A layer of any form. What is returned refers to the layer.
@@ -38,7 +39,13 @@ NamedLayer named_layer(std::string name, int64_t input_width, const Layer& layer
       return layer(x);
     }
   };
-  return {std::move(name), input_width, 0, takes_mask, call};
+  int64_t num_heads = 0;
+  if constexpr (requires { layer.options.num_heads; }) {
+    num_heads = layer.options.num_heads;
+  } else if constexpr (requires { layer.attention.options.num_heads; }) {
+    num_heads = layer.attention.options.num_heads;
+  }
+  return {std::move(name), input_width, 0, takes_mask, call, num_heads};
 }
 
 // A layer without a model around it, with its keys: for checks (layers/layer_kinds.cpp).
@@ -93,6 +100,10 @@ class ModelConfig {
   }
   // How many numbers a training step keeps for each token, at most; `recompute`: of a pass that recomputes.
   virtual double activations_per_token(const ModelSizes& sizes, bool recompute) const = 0;
+  // The multiplications and additions in the matrix products of a training step on one example of the greatest length,
+  // counted as a profile does (autograd/profile.h); `recompute`: of a pass that recomputes. Of the masks only the
+  // model's own counts.
+  virtual double product_operations(const ModelSizes& sizes, bool recompute) const = 0;
 };
 
 // The place of a word in a list of names: enums in configs are words.

@@ -94,6 +94,18 @@ struct EncoderConfig : ModelConfig {
            4.0 * static_cast<double>(sizes.classes);
   }
 
+  double product_operations(const ModelSizes& sizes, bool recompute) const override {
+    const int64_t tokens = sizes.max_length;
+    const auto d_model = static_cast<double>(blocks.d_model);
+    const double stack =
+        transformlet::product_operations(blocks.options(), tokens, Mask::none().pairs(1, tokens, tokens));
+    const double head = 2 * static_cast<double>(tokens) * d_model * (d_model + static_cast<double>(sizes.classes));
+    // One-hot vectors ask for no gradient.
+    const double projection = 2 * static_cast<double>(tokens) * static_cast<double>(sizes.vocab_size) * d_model;
+    return (recompute ? with_recomputation : forward_and_backward) * stack + forward_and_backward * head +
+           (input == "one_hot" ? forward_and_backward - 1 : 0) * projection;
+  }
+
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const override {
     SequencePredictorOptions options;
     options.encoder = blocks.options();

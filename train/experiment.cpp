@@ -5,13 +5,10 @@
 #include <algorithm>
 
 namespace transformlet {
-namespace {
 
 double machine_memory() {
   return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
 }
-
-}  // namespace
 
 void TrainConfig::describe(Fields& field) {
   field("max_steps", max_steps, "optimiser steps in all", between(1, 1000000000));
@@ -93,6 +90,11 @@ double estimated_memory(const ExperimentConfig& config) {
   return (copies * static_cast<double>(parameters.count()) + largest + activations) *
              static_cast<double>(size_of(config.dtype())) +
          config.task->data_bytes();
+}
+
+double product_operations(const ExperimentConfig& config) {
+  return static_cast<double>(config.train.batch_size) *
+         config.model->product_operations(config.task->sizes(), config.train.recompute);
 }
 
 bool decays(const Parameter& parameter, const OptimizerConfig& optimizer) {

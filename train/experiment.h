@@ -62,11 +62,18 @@ struct Experiment {
   std::unique_ptr<Optimizer> optimizer;
 };
 
+// The bytes of memory that the machine has.
+double machine_memory();
+
 // Whether the optimiser's weight decay applies to a parameter.
 bool decays(const Parameter& parameter, const OptimizerConfig& optimizer);
 
 // The bytes that training needs: weights, gradients, the optimiser's state, activations, data. An estimate from above,
 // made without allocating anything.
 double estimated_memory(const ExperimentConfig& config);
+
+// The multiplications and additions in the matrix products of a training step on examples of the greatest length, made
+// without allocating anything. What the task's masks hide counts too.
+double product_operations(const ExperimentConfig& config);
 
 }  // namespace transformlet

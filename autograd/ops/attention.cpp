@@ -96,7 +96,9 @@ Tensor attend(const char* op, AttentionProblem problem, const Mask& mask, bool a
                  .vjp = vjp,
                  .reference = reference,
                  .saves = std::move(saves),
-                 .keeps_output = true});
+                 .keeps_output = true,
+                 .product_operations = 2 * mask.pairs(problem.samples, problem.queries, problem.keys) *
+                                       static_cast<double>(problem.heads * (problem.key_size + problem.value_size))});
 }
 
 // The axes before the last two are equal; those of heads, which come last, may be fewer for keys and values.

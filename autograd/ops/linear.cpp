@@ -101,6 +101,10 @@ TensorList with_bias(const Tensor& x, const Tensor& weight, const Tensor& bias) 
   return bias.defined() ? TensorList{x, weight, bias} : TensorList{x, weight};
 }
 
+double operations_of(const Tensor& x, const Tensor& weight) {
+  return 2 * static_cast<double>(x.size()) * static_cast<double>(weight.dim(0));
+}
+
 Tensor activated(const Tensor& x, Gelu kind) {
   Tensor y = empty_like(x);
   with_dtype(x.dtype(), [&]<class T>() {
@@ -125,7 +129,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                  .outputs = {affine_map(x, weight, bias)},
                  .vjp = vjp,
                  .reference = linear_reference,
-                 .saves = {x, weight}});
+                 .saves = {x, weight},
+                 .product_operations = operations_of(x, weight)});
 }
 
 // The activations are computed twice, because keeping them would cost more memory than any other tensor of a block.
@@ -154,7 +159,8 @@ Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Ge
                  .outputs = {affine_map(activated(x, kind), weight, bias)},
                  .vjp = vjp,
                  .reference = reference,
-                 .saves = {x, weight}});
+                 .saves = {x, weight},
+                 .product_operations = operations_of(x, weight)});
 }
 
 namespace {

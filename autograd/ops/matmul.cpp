@@ -46,7 +46,12 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
     if (backward.needs(1)) db = transpose_b ? matmul(dy, a, true, transpose_a) : matmul(a, dy, !transpose_a, false);
     return {da, db};
   };
-  return record({.op = "matmul", .inputs = {a, b}, .outputs = {y}, .vjp = vjp, .saves = {a, b}});
+  return record({.op = "matmul",
+                 .inputs = {a, b},
+                 .outputs = {y},
+                 .vjp = vjp,
+                 .saves = {a, b},
+                 .product_operations = 2 * static_cast<double>(y.size()) * static_cast<double>(k)});
 }
 
 namespace {

@@ -226,6 +226,7 @@ struct WrongConfig : ModelConfig {
     return std::make_unique<WrongModel>(scope, sizes);
   }
   double activations_per_token(const ModelSizes&, bool) const override { return 10; }
+  double product_operations(const ModelSizes&, bool) const override { return 0; }
 };
 
 const Registered<ModelConfig, WrongConfig> registered;  // in this test program only

@@ -184,6 +184,12 @@ TEST_F(Usage, Describe) {
   EXPECT_NE(one.out.find(fmt::format("\n{} parameters in 32 tensors;", 2 * (1088 + 1600 + 64) + 176 + 389)),
             std::string::npos)
       << one.out;
+  // Of a step, for each of 32 * 6 tokens and three times, forward and twice as much backward: 2 for each weight of a
+  // matrix, and 2 for each column of scores and values of six keys.
+  const double weights = 2 * (16 * 48 + 16 * 16 + 2 * 16 * 48) + 16 * 16 + 16 * 5, attention = 2 * 2 * 6 * 16;
+  EXPECT_TRUE(one.out.ends_with(fmt::format(" MB, and at most {:.3g} GFLOP of matrix products a step\n",
+                                            1e-9 * 3 * 32 * 6 * 2 * (weights + attention))))
+      << one.out;
 
   const Outcome schema = run({"describe", "--schema"});
   EXPECT_EQ(schema.status, 0);

@@ -38,7 +38,9 @@ void describe_config(const DescribeArguments& arguments) {
   config.model->build(Scope::dry(parameters), config.task->sizes());
   std::cout << write_config(config) << '\n';
   print_parameters(parameters);
-  std::cout << fmt::format("; training needs at most about {:.1f} MB\n", estimated_memory(config) / 1e6);
+  std::cout << fmt::format(
+      "; training needs at most about {:.1f} MB, and at most {:.3g} GFLOP of matrix products a step\n",
+      estimated_memory(config) / 1e6, 1e-9 * product_operations(config));
 }
 
 }  // namespace
