@@ -95,6 +95,24 @@ Mask operator&(const Mask& a, const Mask& b) {
   return result;
 }
 
+Mask Mask::samples(int64_t begin, int64_t end) const {
+  require(0 <= begin && begin <= end, "Mask::samples: [{}, {}) is no range of samples", begin, end);
+  Mask result = *this;
+  if (lengths_ != nullptr) {
+    const auto count = static_cast<int64_t>(lengths_->size());
+    require(end <= count, "Mask::samples: [{}, {}) reaches beyond {} lengths", begin, end, count);
+    result.lengths_ = std::make_shared<const std::vector<int64_t>>(lengths_->begin() + begin, lengths_->begin() + end);
+  }
+  if (dense_ != nullptr && dense_shape_[0] != 1) {  // of size 1 it is the same for all samples
+    const int64_t count = dense_shape_[0], each = dense_shape_.size() / count;
+    require(end <= count, "Mask::samples: [{}, {}) reaches beyond a dense mask of {} samples", begin, end, count);
+    result.dense_ =
+        std::make_shared<const std::vector<uint8_t>>(dense_->begin() + begin * each, dense_->begin() + end * each);
+    result.dense_shape_ = {end - begin, dense_shape_[1], dense_shape_[2], dense_shape_[3]};
+  }
+  return result;
+}
+
 void Mask::require_fits(const char* op, int64_t batch, int64_t heads, int64_t queries, int64_t keys) const {
   require(lengths_ == nullptr || static_cast<int64_t>(lengths_->size()) == batch,
           "{}: the padding mask has {} lengths for a batch of {}", op, lengths_ == nullptr ? 0 : lengths_->size(),

@@ -31,6 +31,9 @@ class Mask {
   // Both must allow. Two causal masks must agree on the offset.
   friend Mask operator&(const Mask& a, const Mask& b);
 
+  // That of samples [begin, end) of the batch: their lengths and dense entries, as they are in the whole.
+  Mask samples(int64_t begin, int64_t end) const;
+
   bool allows_all() const { return !causal_ && lengths_ == nullptr && dense_ == nullptr; }
   // An Error that opens with `op` unless the mask fits attention of these sizes.
   void require_fits(const char* op, int64_t batch, int64_t heads, int64_t queries, int64_t keys) const;

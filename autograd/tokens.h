@@ -29,6 +29,14 @@ class Tokens {
     result.shape_ = shape;
     return result;
   }
+  // Those at [begin, end) of the first axis.
+  Tokens samples(int64_t begin, int64_t end) const {
+    require(0 <= begin && begin <= end && end <= shape_[0], "Tokens: [{}, {}) is no range of the first axis of {}",
+            begin, end, shape_);
+    const int64_t each = shape_[0] == 0 ? 0 : size() / shape_[0];
+    return {std::vector<int32_t>(ids_->begin() + begin * each, ids_->begin() + end * each),
+            shape_.with(0, end - begin)};
+  }
 
  private:
   std::shared_ptr<const std::vector<int32_t>> ids_;

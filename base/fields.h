@@ -49,6 +49,8 @@ struct Key {
 struct Group {
   std::string name, help;
   std::function<void(Fields&)> describe;
+  std::function<void()> choose = {};  // of a group that may be absent: makes it present, with its defaults
+  bool absent = false;
 };
 
 struct Alternative {
@@ -110,6 +112,24 @@ class Fields {
                               [&value, alternative = alternative] { value.choose(alternative); }});
     variant(make_variant(name, discriminator, help, {rules...}, value.name(), std::move(alternatives),
                          [&value](Fields& field) { value->describe(field); }));
+  }
+
+  // A nested map of nested maps: those of the registered alternatives that the config names, each at most once.
+  //   probes: {norms: {every: 10}}
+  template <class Base>
+  void selection(std::string_view name, Selection<Base>& value, std::string_view help) {
+    const auto describe = [&value](Fields& field) {
+      for (const auto& [alternative, entry] : registry<Base>()) {
+        const auto describe_one = [&value, alternative = alternative, make = entry.make](Fields& inner) {
+          Base* const chosen = value.find(alternative);
+          chosen != nullptr ? chosen->describe(inner) : make()->describe(inner);
+        };
+        field.group(Group{alternative, entry.help, describe_one,
+                          [&value, alternative = alternative] { value.choose(alternative); },
+                          value.find(alternative) == nullptr});
+      }
+    };
+    group(Group{std::string(name), std::string(help), describe});
   }
 
   // A rule between keys that have been named before, each by its path from here ("warmup_steps", "train.max_steps").

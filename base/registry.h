@@ -43,6 +43,27 @@ struct Registered {
   }
 };
 
+// Some of the registered alternatives, in the order of their names. It can be moved, not copied.
+template <class Base>
+class Selection {
+ public:
+  // Puts a new one of that name there.
+  void choose(const std::string& name) {
+    const auto found = registry<Base>().find(name);
+    require(found != registry<Base>().end(), "nothing is registered as '{}'", name);
+    chosen_[name] = found->second.make();
+  }
+
+  Base* find(const std::string& name) const {
+    const auto found = chosen_.find(name);
+    return found == chosen_.end() ? nullptr : found->second.get();
+  }
+  const std::map<std::string, std::unique_ptr<Base>>& all() const { return chosen_; }
+
+ private:
+  std::map<std::string, std::unique_ptr<Base>> chosen_;
+};
+
 // One registered alternative and its name; or none yet, which a config file must then give. It can be moved, not
 // copied.
 template <class Base>

@@ -57,6 +57,7 @@ void ExperimentConfig::describe(Fields& field) {
   field.group("train", train, "the training loop");
   field.group("evaluate", evaluate, "evaluation");
   field.group("checkpoint", checkpoint, "what is saved on the way");
+  field.selection("probes", probes, "instruments that look at the model while it learns");
   field.group("gradcheck", gradcheck, "what `transformlet gradcheck` checks, and how");
   field.check([&] { return task->size(Split::train) >= train.batch_size; }, {"train.batch_size", "task"},
               "is larger than the number of training examples");

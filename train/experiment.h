@@ -8,6 +8,7 @@
 #include "layers/model.h"
 #include "optim/config.h"
 #include "optim/schedule.h"
+#include "study/probe.h"
 #include "train/checkpoint_config.h"
 #include "train/gradcheck_config.h"
 #include "train/task.h"
@@ -42,6 +43,7 @@ struct ExperimentConfig {
   TrainConfig train;
   EvaluateConfig evaluate;
   CheckpointConfig checkpoint;
+  Selection<Probe> probes;
   GradcheckConfig gradcheck;
 
   void describe(Fields& field);

@@ -8,6 +8,19 @@ const char* name_of(Split split) {
   return split == Split::train ? "train" : split == Split::validation ? "val" : "test";
 }
 
+Split split_of(RandomKey key, std::string_view text, double val_fraction, double test_fraction) {
+  const double place = static_cast<double>((key / text).value() >> 11) * 0x1p-53;  // in [0, 1)
+  return place < test_fraction ? Split::test : place < test_fraction + val_fraction ? Split::validation : Split::train;
+}
+
+Batch Batch::samples(int64_t begin, int64_t end) const {
+  return {.inputs = inputs.samples(begin, end),
+          .targets = targets.samples(begin, end),
+          .mask = mask.samples(begin, end),
+          .source = source.size() == 0 ? source : source.samples(begin, end),
+          .source_mask = source_mask.samples(begin, end)};
+}
+
 std::vector<int64_t> DataOrder::order_of(int64_t epoch) const {
   const RandomKey key = RandomKey(seed_) / "order" / epoch;
   std::vector<int64_t> order = shuffled(key, size_);

@@ -8,6 +8,7 @@
 
 #include "autograd/mask.h"
 #include "base/fields.h"
+#include "base/random.h"
 #include "base/registry.h"
 #include "layers/model.h"
 
@@ -15,6 +16,9 @@ namespace transformlet {
 
 enum class Split { train, validation, test };
 const char* name_of(Split split);
+// Which split a text falls to: a function of the key and the text alone, so equal texts are in one split, and more
+// texts move none. Shares are met on average.
+Split split_of(RandomKey key, std::string_view text, double val_fraction, double test_fraction);
 
 struct Batch {
   Tokens inputs;   // (B, T)
@@ -25,6 +29,9 @@ struct Batch {
   int64_t target_bytes = 0;  // of the text that the targets stand for; 0: they stand for none
 
   ModelInputs model_inputs() const { return {inputs, mask, source, source_mask}; }
+  // Those at [begin, end), as they are in the batch, padding included: what dropout leaves out depends on the length.
+  // Without target_bytes, which are known of the whole alone.
+  Batch samples(int64_t begin, int64_t end) const;
 };
 
 // How a training step comes to its examples.
@@ -78,6 +85,9 @@ class Task {
   // not which split one falls into: it gives each target its probability, given what it may look at. On average over
   // new examples no model does better; on those of training one may, that remembers them. Nothing: it is not known.
   virtual std::optional<double> best_loss(const Batch& /*batch*/) const { return std::nullopt; }
+
+  // What to know of a split before a model is trained or judged on it, in a line; empty: nothing.
+  virtual std::string summary(Split /*split*/) const { return {}; }
 
   // Leaves in a run's folder what the run depends on, beside its config, so that it can go on without the place where
   // it came from. Whoever reads the run's config finds it there: Fields::run_folder().

@@ -39,6 +39,7 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
       experiment_(experiment),
       run_(run),
       training_step_(config, experiment),
+      probes_(config, experiment, training_step_),
       progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps),
       early_stop_(config.evaluate.patience) {
   if (resumed != nullptr) {
@@ -58,11 +59,12 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
     if (resumed != nullptr && !resumed->averaged_weights.empty()) averages_->restore(resumed->averaged_weights);
   }
   // Only now: a checkpoint that does not fit must not cost the run a line.
-  cut_metrics(run.metrics_path(), steps_done_);
+  cut_metrics(run.metrics_path(), resumed == nullptr ? -1 : steps_done_);
   metrics_.emplace(run.metrics_path());
 }
 
 int Trainer::train() {
+  if (steps_done_ == 0 && saved_ != 0) probe();
   if (steps_done_ == 0 && config_.checkpoint.is_due(0)) save();
   while (!is_over()) {
     if (const int signal = stop_signal()) {
@@ -74,6 +76,7 @@ int Trainer::train() {
     }
     step();
     measure();
+    probe();
     // The test's line comes before the last checkpoint, so that resuming a finished run finds nothing left to do.
     if (is_over() && steps_done_ < config_.train.max_steps) stop_early();
     if (is_over()) test();
@@ -85,6 +88,7 @@ int Trainer::train() {
 
 void Trainer::step() {
   Stopwatch stopwatch;
+  probes_.before_step(steps_done_);
   newest_ = training_step_(steps_done_);
   if (newest_.diverged()) {
     fail_diverged(fmt::format("at step {} the loss is {} and the gradient's norm {}", steps_done_ + 1,
@@ -135,6 +139,14 @@ void Trainer::measure() {
   metrics_->log(steps_done_, line);
   seconds_ = 0;
   tokens_ = timed_steps_ = 0;
+}
+
+void Trainer::probe() {
+  Stopwatch stopwatch;
+  JsonFields line = probes_.measure(steps_done_);
+  if (line.empty()) return;
+  line.push_back({"perf/probes_ms", 1e3 * stopwatch.lap()});
+  metrics_->log(steps_done_, line);
 }
 
 void Trainer::stop_early() {

@@ -6,6 +6,7 @@
 #include "train/early_stop.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
+#include "train/probes.h"
 #include "train/progress.h"
 #include "train/run_folder.h"
 #include "train/training_step.h"
@@ -37,6 +38,8 @@ class Trainer {
   void step();
   // The line of metrics.jsonl of this step, if one is due.
   void measure();
+  // The line of the probes that are due.
+  void probe();
   void stop_early();
   void save();
   // Of the averaged weights, if there are any.
@@ -53,6 +56,7 @@ class Trainer {
   Experiment& experiment_;
   RunFolder& run_;
   TrainingStep training_step_;
+  Probes probes_;
   std::optional<AveragedWeights> averages_;
   std::optional<MetricsWriter> metrics_;
   Progress progress_;

@@ -33,14 +33,14 @@ TrainingStep::TrainingStep(const ExperimentConfig& config, Experiment& experimen
 std::vector<MicroBatch> TrainingStep::micro_batches(int64_t step) {
   const std::vector<int64_t> examples = order_.examples(step);
   const auto begin_of = [&](int64_t part) { return config_.train.batch_size * part / config_.train.micro_batches; };
+  const Batch batch = experiment_.task.batch(Split::train, examples);
+  const auto counted = static_cast<double>(counted_targets(batch.targets));
+  if (config_.train.micro_batches == 1) return {{batch, 0, counted}};
   std::vector<MicroBatch> parts;
-  int64_t counted = 0;
+  // Cut out of the whole, not made apart: a part that is padded less would have other dropout masks.
   for (int64_t i = 0; i < config_.train.micro_batches; ++i) {
-    const std::vector<int64_t> some(examples.begin() + begin_of(i), examples.begin() + begin_of(i + 1));
-    parts.push_back({experiment_.task.batch(Split::train, some), begin_of(i), 0});
-    counted += counted_targets(parts.back().batch.targets);
+    parts.push_back({batch.samples(begin_of(i), begin_of(i + 1)), begin_of(i), counted});
   }
-  for (MicroBatch& part : parts) part.counted_targets = static_cast<double>(counted);
   return parts;
 }
 

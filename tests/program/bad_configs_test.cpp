@@ -104,7 +104,8 @@ TEST(BadConfigs, Overrides) {
   refuses("optimizer.betas=[0.9", "optimizer.betas: not YAML: what starts here is not closed, or lacks a comma");
   refuses("optimizer.momentum=0.9", "optimizer.momentum: unknown key where name is adam");
   refuses("task.name=revers",
-          "task.name: must be one of addition, copy, dyck, modular, pairs, parity, recall, repeat, reverse, sort, text, not "
+          "task.name: must be one of addition, copy, dyck, labelled, modular, pairs, parity, recall, repeat, reverse, "
+          "sort, text, not "
           "'revers' (did you mean reverse?)");
 }
 

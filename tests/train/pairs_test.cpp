@@ -44,7 +44,9 @@ class PairsTask : public testing::Test {
 
 // Ids are in the order of code points: a 0, b 1, é 2; the end 0, then BA 1, TA 2.
 TEST_F(PairsTask, PadsSourcesAndTargetsApart) {
-  const auto pairs = task(all_for_training("ab\tBA TA\né\tTA\r\n") + ", target_symbols: words");
+  const auto pairs = task(all_for_training("\xef\xbb\xbf"
+                                           "ab\tBA TA\né\tTA\r\n") +
+                          ", target_symbols: words");
   const ModelSizes sizes = pairs->sizes();
   EXPECT_EQ(sizes.source_vocab_size, 3);
   EXPECT_EQ(sizes.source_max_length, 2);

@@ -8,6 +8,7 @@
 
 #include "autograd/kernels/buffer.h"
 #include "base/random.h"
+#include "tests/train/storage_tools.h"
 #include "train/config/reader.h"
 
 namespace transformlet {
@@ -100,6 +101,74 @@ TEST(TrainingStep, MicroBatchesAreTheWholeBatch) {
     EXPECT_LT(difference(whole, train({sgd, std::string("train.micro_batches=") + parts})), 1e-12) << parts;
   }
 }
+
+// Files of sequences of unequal lengths: a part of a batch is padded as the whole batch is, or dropout would leave out
+// other entries. A task that pads its inputs, with one answer or one at each place; and one that pads sources and
+// targets.
+class PaddedMicroBatches : public testing::TestWithParam<std::string> {
+ protected:
+  // 2 to 9 letters, and what is to be said of them in the task's form.
+  std::string data() const {
+    std::string text;
+    RandomStream stream(RandomKey(5));
+    for (int i = 0; i < 64; ++i) {
+      std::string letters;
+      for (int64_t length = 2 + stream.below(8); length > 0; --length)
+        letters += static_cast<char>('a' + stream.below(3));
+      const bool even = stream.below(2) == 0;
+      if (GetParam() == "pairs") text += letters + "\t" + letters.substr(even ? 1 : 0) + "\n";
+      if (GetParam() == "texts") text += (even ? "even\t" : "odd\t") + letters + "\n";
+      if (GetParam() == "tags") {
+        for (const char letter : letters) text += fmt::format("{} {}\n", letter, letter == 'a' ? "A" : "O");
+        text += "\n";
+      }
+    }
+    return text;
+  }
+  std::vector<std::string> overrides(int micro_batches) const {
+    write_bytes(folder.path / "data", data());
+    const std::string path = "path: " + (folder.path / "data").string() + ", val_fraction: 0, test_fraction: 0}";
+    const std::string task = GetParam() == "pairs"  ? "task={name: pairs, "
+                             : GetParam() == "tags" ? "task={name: labelled, form: tagging, "
+                                                    : "task={name: labelled, tokenizer: characters, ";
+    const std::string kind = GetParam() == "pairs"  ? "encoder_decoder, num_layers: 1"
+                             : GetParam() == "tags" ? "encoder, num_layers: 2, input: embedding"
+                                                    : "classifier, num_layers: 2";
+    return {task + path, "model={kind: " + kind + ", num_heads: 2, d_model: 16, d_ff: 32, dropout: 0.2}", sgd,
+            fmt::format("train.micro_batches={}", micro_batches)};
+  }
+
+  TemporaryFolder folder;
+};
+
+TEST_P(PaddedMicroBatches, AreTheWholeBatch) {
+  const Outcome whole = train(overrides(1));
+  EXPECT_NE(whole.weights, train(overrides(1), 3).weights);
+  // As above: the same numbers, summed in another order.
+  for (const int parts : {4, 5, 32}) EXPECT_LT(difference(whole, train(overrides(parts))), 1e-12) << parts;
+}
+
+// Otherwise the test above would prove nothing: some part's longest sequence is shorter than the batch's.
+TEST_P(PaddedMicroBatches, ArePaddedAsTheWholeBatch) {
+  ExperimentConfig config = config_with(overrides(4));
+  Experiment experiment(config);
+  TrainingStep step(config, experiment);
+  bool has_shorter = false;
+  for (int64_t i = 0; i < 2; ++i) {
+    const std::vector<MicroBatch> parts = step.micro_batches(i);
+    for (const MicroBatch& part : parts) {
+      const Tokens& padded = GetParam() == "pairs" ? part.batch.source : part.batch.inputs;
+      const Mask& mask = GetParam() == "pairs" ? part.batch.source_mask : part.batch.mask;
+      EXPECT_EQ(part.batch.inputs.shape(), parts[0].batch.inputs.shape());
+      EXPECT_EQ(part.batch.source.shape(), parts[0].batch.source.shape());
+      has_shorter |= *std::max_element(mask.lengths(), mask.lengths() + 8) < padded.shape()[1];
+    }
+  }
+  EXPECT_TRUE(has_shorter);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tasks, PaddedMicroBatches, testing::Values("texts", "tags", "pairs"),
+                         [](const auto& info) { return info.param; });
 
 TEST(TrainingStep, MicroBatchesHaveUnequalNumbersOfTargets) {
   ExperimentConfig config = config_with({"train.micro_batches=4"});

@@ -54,6 +54,9 @@ int evaluate_command(const EvaluateArguments& arguments) {
   if (experiment.task.size(split) == 0) {
     throw UsageError(fmt::format("evaluate: the {} split has no examples", arguments.split));
   }
+  if (const std::string summary = experiment.task.summary(split); !summary.empty()) {
+    std::cerr << fmt::format("{}: {}\n", name_of(split), summary);
+  }
   const std::vector<int64_t> examples = evaluated_examples(config, split);
   const int64_t batch_size = config.train.micro_batch_size();
   const Score score = evaluate(*experiment.model, experiment.task, split, examples, batch_size);

@@ -29,6 +29,13 @@ int run_trainer(Trainer& trainer, bool profiled) {
   return status;
 }
 
+void print_summaries(const Task& task) {
+  for (const Split split : {Split::train, Split::validation, Split::test}) {
+    const std::string summary = task.size(split) == 0 ? "" : task.summary(split);
+    if (!summary.empty()) std::cerr << fmt::format("{}: {}\n", name_of(split), summary);
+  }
+}
+
 int start(const TrainArguments& arguments) {
   ExperimentConfig config = read_config_file<ExperimentConfig>(arguments.config, arguments.overrides);
   const int threads = set_threads(config.train.threads);
@@ -45,6 +52,7 @@ int start(const TrainArguments& arguments) {
   run.write_environment(describe_environment(threads));
   run.log_event("started", {{"threads", threads}});
   std::cerr << fmt::format("run: {}\n", run.path().string());
+  print_summaries(experiment.task);
   Trainer trainer(config, experiment, run, nullptr);
   const int status = run_trainer(trainer, arguments.profile);
   if (status == 0) std::cout << fmt::format("run: {}\n", run.path().string());
@@ -89,6 +97,7 @@ int resume(const TrainArguments& arguments) {
       {{"step", step}, {"threads", threads}, {"overrides", fmt::format("{}", fmt::join(arguments.overrides, " "))}});
   std::cerr << fmt::format("{} {} after step {}\n", trainer.is_over() ? "nothing left to do for" : "resuming",
                            run.path().string(), step);
+  print_summaries(experiment.task);
   return run_trainer(trainer, arguments.profile);
 }
 

@@ -63,7 +63,12 @@ class ConfigReader : public Fields {
   }
 
   void group(const Group& group) override {
-    read_level(named(group.name), join_path(path_, group.name), group.describe);
+    const YamlEntry* const entry = named(group.name);
+    if (group.choose) {
+      if (!entry) return;
+      group.choose();
+    }
+    read_level(entry, join_path(path_, group.name), group.describe);
   }
 
   void variant(const Variant& variant) override {

@@ -92,7 +92,7 @@ class SchemaWriter : public Fields {
   void group(const Group& group) override {
     SchemaWriter inner;
     group.describe(inner);
-    add(group.name, inner.object(group.help), !inner.required_.empty());
+    add(group.name, inner.object(group.help), !group.choose && !inner.required_.empty());
   }
 
   void variant(const Variant& variant) override {

@@ -65,7 +65,9 @@ class ConfigWriter : public Fields {
  protected:
   void key(const Key& key) override { line(key.name, yaml_text(key.value)); }
 
-  void group(const Group& group) override { level(group.name, group.describe); }
+  void group(const Group& group) override {
+    if (!group.absent) level(group.name, group.describe);
+  }
 
   void variant(const Variant& variant) override {
     require(!variant.chosen.empty(), "{}: no {} has been chosen", variant.name, variant.discriminator);

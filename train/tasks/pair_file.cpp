@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "train/tasks/vocabulary.h"
 
 namespace transformlet {
 namespace {
@@ -39,27 +39,12 @@ int64_t take_symbols(std::string_view text, bool words, const char* what, Symbol
 
 }  // namespace
 
-std::vector<std::string_view> symbols_of(std::string_view text, bool words) {
-  std::vector<std::string_view> symbols;
-  size_t word = 0;  // where the present one begins
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = utf8_length(text, at);
-    require(length > 0, "byte 0x{:02x} is not UTF-8 text", static_cast<unsigned char>(text[at]));
-    const bool is_space = text[at] == ' ';
-    if (!words) symbols.push_back(text.substr(at, length));
-    if (words && is_space && at > word) symbols.push_back(text.substr(word, at - word));
-    at += length;
-    if (is_space) word = at;
-  }
-  if (words && word < text.size()) symbols.push_back(text.substr(word));
-  return symbols;
-}
-
 PairFile::PairFile(const std::filesystem::path& path, bool source_is_words, bool target_is_words)
     : file_(one_file(path)) {
   std::unordered_map<std::string_view, size_t> places;
   Symbols sources, targets;
-  const std::string_view text = file_.text();
+  std::string_view text = file_.text();
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark is no part of the first source
   int64_t number = 0;
   for (size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
     end = std::min(text.find('\n', begin), text.size());

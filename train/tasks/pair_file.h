@@ -8,9 +8,6 @@
 
 namespace transformlet {
 
-// The characters of a text in UTF-8, or its words, with one space or more between them. An Error if it is not UTF-8.
-std::vector<std::string_view> symbols_of(std::string_view text, bool words);
-
 struct PairLine {
   std::string_view source, target;
   int64_t number;  // of the line, from 1

@@ -63,19 +63,18 @@ class Pairs : public Task, public SourceToTarget {
   Batch batch(Split split, const std::vector<int64_t>& places) const override {
     const auto count = static_cast<int64_t>(places.size());
     std::vector<int64_t> source_lengths;
-    int64_t length = 0;
+    int64_t source_length = 0, length = 0;
     for (const int64_t place : places) {
       const Pair& pair = examples(split)[static_cast<size_t>(place)];
-      source_lengths.push_back(static_cast<int64_t>(pair.source.size()));
+      source_length = std::max(source_length, static_cast<int64_t>(pair.source.size()));
       length = std::max(length, static_cast<int64_t>(pair.target.size()) + 1);
     }
-    const int64_t source_length =
-        source_lengths.empty() ? 0 : *std::max_element(source_lengths.begin(), source_lengths.end());
     std::vector<int32_t> sources(static_cast<size_t>(count * source_length), 0);
     std::vector<int32_t> inputs(static_cast<size_t>(count * length), boundary());
     std::vector<int32_t> targets(inputs.size(), CrossEntropyOptions().ignored);
     for (int64_t i = 0; i < count; ++i) {
       const Pair& pair = examples(split)[static_cast<size_t>(places[static_cast<size_t>(i)])];
+      source_lengths.push_back(static_cast<int64_t>(pair.source.size()));
       std::copy(pair.source.begin(), pair.source.end(), sources.begin() + i * source_length);
       std::copy(pair.target.begin(), pair.target.end(), inputs.begin() + i * length + 1);
       std::copy(pair.target.begin(), pair.target.end(), targets.begin() + i * length);
@@ -139,12 +138,6 @@ class Pairs : public Task, public SourceToTarget {
             what, longest);
   }
 
-  // Which split a source belongs to is a function of the source alone, so no source is in two.
-  Split split_of(std::string_view source) const {
-    const double u = static_cast<double>((RandomKey(0) / "pairs" / source).value() >> 11) * 0x1p-53;
-    return u < test_fraction_ ? Split::test : u < test_fraction_ + val_fraction_ ? Split::validation : Split::train;
-  }
-
   void read(const std::filesystem::path& run);
 
   std::string path_, source_symbols_ = "characters", target_symbols_ = "characters";
@@ -172,7 +165,9 @@ void Pairs::read(const std::filesystem::path& run) {
   for (std::vector<Pair>& split : splits_) split.clear();
   bytes_ = 0;
   for (const auto& lines : file.by_source()) {
-    std::vector<Pair>& split = splits_[static_cast<size_t>(split_of(lines.front().source))];
+    const Split place =
+        split_of(RandomKey(0) / "pairs", lines.front().source, val_fraction_, test_fraction_);  // by the source alone
+    std::vector<Pair>& split = splits_[static_cast<size_t>(place)];
     for (const PairLine& line : lines) {
       Pair pair;
       try {

@@ -45,6 +45,22 @@ std::string json_list(const auto begin, const auto end) {
 
 }  // namespace
 
+std::vector<std::string_view> symbols_of(std::string_view text, bool words) {
+  std::vector<std::string_view> symbols;
+  size_t word = 0;  // where the present one begins
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = utf8_length(text, at);
+    require(length > 0, "byte 0x{:02x} is not UTF-8 text", static_cast<unsigned char>(text[at]));
+    const bool is_space = text[at] == ' ';
+    if (!words) symbols.push_back(text.substr(at, length));
+    if (words && is_space && at > word) symbols.push_back(text.substr(word, at - word));
+    at += length;
+    if (is_space) word = at;
+  }
+  if (words && word < text.size()) symbols.push_back(text.substr(word));
+  return symbols;
+}
+
 Vocabulary::Vocabulary(std::vector<std::string> symbols, std::vector<std::string> special)
     : names_(std::move(special)), special_(names_.size()) {
   require(special_ + symbols.size() <= largest_vocabulary, "{} symbols are more than the {} allowed",
@@ -71,6 +87,7 @@ Vocabulary Vocabulary::most_frequent(const SymbolCounts& counts, int64_t min_cou
   // The map's order is that of bytes, which in UTF-8 is that of code points.
   std::ranges::stable_sort(frequent, std::ranges::greater(), [](const auto& entry) { return entry.first; });
   std::vector<std::string> symbols;
+  symbols.reserve(frequent.size());
   for (auto& [count, symbol] : frequent) symbols.push_back(std::move(symbol));
   return Vocabulary(std::move(symbols), std::move(special));
 }

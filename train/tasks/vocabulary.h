@@ -12,6 +12,9 @@
 
 namespace transformlet {
 
+// The characters of a text in UTF-8, or its words, with one space or more between them. An Error if it is not UTF-8.
+std::vector<std::string_view> symbols_of(std::string_view text, bool words);
+
 // How often each symbol was seen.
 using SymbolCounts = std::map<std::string, int64_t, std::less<>>;
 
@@ -42,8 +45,8 @@ class Vocabulary {
   static Vocabulary parse(std::string_view json);
 
  private:
-  struct Hash {  // so that a view can be looked up
-    using is_transparent = void;
+  struct Hash {                   // so that a view can be looked up
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard library's name
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
 

@@ -1,0 +1,60 @@
+// An instrument that looks at a model while it learns, and changes nothing. A new probe is one new file in study/ that
+// registers itself (study/norms.cpp).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/fields.h"
+#include "base/registry.h"
+#include "layers/model.h"
+
+namespace transformlet {
+
+// After which steps something is measured; 0 is the model as it was made.
+struct Cadence {
+  int64_t every = 0;                // 0: not so
+  std::vector<int64_t> steps = {};  // these ones
+  std::string also = "none";        // or those of a schedule
+
+  void describe(Fields& field);
+  bool is_due(int64_t step) const;
+};
+
+// What a probe may look at after some steps of training.
+struct ProbeView {
+  int64_t step;  // that have been done
+  const Model& model;
+  const Parameters& parameters;
+  // Of the loss on the batch of the next step, as that step will compute them: in the order of the parameters.
+  std::function<TensorList()> gradients;
+  // Of the weights, what the newest step has changed: in the order of the parameters; empty: no step has been done.
+  const TensorList& updates;
+  // Examples that training does not see, always the same; of training where there are no others.
+  const ModelInputs& examples;
+};
+
+using Measurements = std::vector<std::pair<std::string, double>>;
+
+class Probe {
+ public:
+  virtual ~Probe() = default;
+  void describe(Fields& field) {
+    cadence_.describe(field);
+    describe_keys(field);
+  }
+  const Cadence& cadence() const { return cadence_; }
+  virtual bool wants_updates() const { return false; }
+
+  // Names below the probe's own, and numbers: "encoder.blocks.0.attention.qkv.weight/weight".
+  virtual Measurements measure(const ProbeView& view) const = 0;
+
+ private:
+  virtual void describe_keys(Fields& /*field*/) {}
+
+  Cadence cadence_;
+};
+
+}  // namespace transformlet

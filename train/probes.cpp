@@ -1,0 +1,72 @@
+#include "train/probes.h"
+
+#include <numeric>
+
+#include "autograd/graph.h"
+#include "train/evaluation.h"
+
+namespace transformlet {
+namespace {
+
+constexpr int64_t most_examples = 64;
+
+// The first of the validation split, or of training where there are none.
+Batch examples_of(const ExperimentConfig& config) {
+  const Split split = config.task->size(Split::validation) > 0 ? Split::validation : Split::train;
+  std::vector<int64_t> examples(static_cast<size_t>(
+      std::min({most_examples, config.train.micro_batch_size(), config.task->evaluation_size(split)})));
+  std::iota(examples.begin(), examples.end(), 0);
+  return config.task->evaluation_batch(split, examples);
+}
+
+}  // namespace
+
+Probes::Probes(const ExperimentConfig& config, Experiment& experiment, TrainingStep& training_step)
+    : config_(config), experiment_(experiment), training_step_(training_step) {}
+
+void Probes::before_step(int64_t steps_done) {
+  before_.clear();
+  for (const auto& [name, probe] : config_.probes.all()) {
+    if (!probe->wants_updates() || !probe->cadence().is_due(steps_done + 1)) continue;
+    const NoRecording off;
+    for (const Tensor& weight : experiment_.parameters.tensors()) before_.push_back(weight * 1.0);
+    before_step_ = steps_done;
+    return;
+  }
+}
+
+TensorList Probes::gradients(int64_t step) {
+  const TensorList parameters = experiment_.parameters.tensors();
+  TensorList sums(parameters.size());
+  for (const MicroBatch& part : training_step_.micro_batches(step)) {
+    const TensorList gradients = grad(training_step_.loss(part, step), parameters);
+    const NoRecording off;
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] = sums[i].defined() ? sums[i] + gradients[i] : gradients[i];
+  }
+  return sums;
+}
+
+JsonFields Probes::measure(int64_t steps_done) {
+  JsonFields fields;
+  TensorList updates;
+  if (!before_.empty() && before_step_ + 1 == steps_done) {
+    const NoRecording off;
+    const TensorList after = experiment_.parameters.tensors();
+    for (size_t i = 0; i < after.size(); ++i) updates.push_back(after[i] - before_[i]);
+  }
+  std::optional<ModelInputs> examples;
+  for (const auto& [name, probe] : config_.probes.all()) {
+    if (!probe->cadence().is_due(steps_done)) continue;
+    if (!examples) examples = examples_of(config_).model_inputs();
+    const ProbeView view{.step = steps_done,
+                         .model = *experiment_.model,
+                         .parameters = experiment_.parameters,
+                         .gradients = [&] { return gradients(steps_done); },
+                         .updates = updates,
+                         .examples = *examples};
+    for (auto& [key, value] : probe->measure(view)) fields.push_back({name + "/" + key, value});
+  }
+  return fields;
+}
+
+}  // namespace transformlet
