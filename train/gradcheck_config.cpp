@@ -66,6 +66,12 @@ GradcheckOptions GradcheckConfig::options(uint64_t seed) const {
           .seed = seed};
 }
 
+bool GradcheckConfig::wants(const std::string& name) const {
+  return layers.empty() || std::any_of(layers.begin(), layers.end(), [&](const std::string& word) {
+           return name == word || name.starts_with(word + ".");
+         });
+}
+
 void LayerCheckConfig::describe(Fields& field) {
   field("seed", seed, "what weights, inputs, masks and directions are a function of", at_least(0));
   field.variant("layer", "kind", layer, "the layer to check");

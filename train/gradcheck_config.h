@@ -18,6 +18,11 @@ struct GradcheckConfig {
   void describe(Fields& field);
 
   GradcheckOptions options(uint64_t seed) const;
+  // Whether `layers` asks for one: by its name, or by that of a layer around it.
+  bool wants(const std::string& name) const;
+  // Of a layer by itself.
+  int64_t layer_seq_len() const { return seq_len > 0 ? seq_len : 8; }
+  int64_t layer_memory_len() const { return memory_len > 0 ? memory_len : layer_seq_len(); }
   DType checked_dtype() const { return dtype == "float32" ? DType::float32 : DType::float64; }
 };
 

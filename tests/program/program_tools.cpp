@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <atomic>
 #include <sstream>
@@ -72,9 +74,13 @@ void RunningProgram::signal(int number) const {
 
 Outcome RunningProgram::wait() {
   Outcome outcome;
-  const int status = wait_for(child_);
+  int status = 0;
+  rusage used{};
+  while (wait4(child_, &status, 0, &used) < 0 && errno == EINTR) {
+  }
   child_ = -1;
   outcome.status = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+  outcome.peak_bytes = 1024.0 * static_cast<double>(used.ru_maxrss);
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   outcome.out = bytes_of_file(out_);
   outcome.err = bytes_of_file(err_);

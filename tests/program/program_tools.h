@@ -27,6 +27,7 @@ struct Outcome {
   int status = -1;  // the exit status, or minus the signal that ended it
   std::string out, err;
   double seconds = 0;
+  double peak_bytes = 0;  // the most that it had in memory, but no less than this process had when it started it
 };
 
 // The program at work in a process of its own. It is killed if nobody waits for it.

@@ -194,7 +194,19 @@ TEST_F(Usage, Describe) {
   const Outcome schema = run({"describe", "--schema"});
   EXPECT_EQ(schema.status, 0);
   const auto json = nlohmann::json::parse(schema.out);
-  EXPECT_EQ(json.at("properties").at("seed").at("type"), "integer");
+  const auto& experiment = json.at("else");
+  EXPECT_EQ(experiment.at("properties").at("seed").at("type"), "integer");
+  EXPECT_TRUE(experiment.at("properties").contains("task"));
+  EXPECT_FALSE(experiment.at("properties").contains("layer"));
+  // A config for gradcheck may name a layer instead.
+  EXPECT_EQ(json.at("if"), nlohmann::json::parse(R"({"required": ["layer"]})"));
+  const auto& layers = json.at("then").at("properties").at("layer").at("oneOf");
+  const auto is_attention = [](const nlohmann::json& layer) {
+    return layer.at("properties").at("kind").at("const") == "multihead_attention" &&
+           layer.at("properties").contains("cross");
+  };
+  EXPECT_EQ(std::count_if(layers.begin(), layers.end(), is_attention), 1) << layers.dump();
+  EXPECT_EQ(json.at("then").at("required"), nlohmann::json({"layer"}));
   EXPECT_EQ(number_of_entries(folder.path), 1u) << "describing makes nothing";
 }
 

@@ -47,7 +47,7 @@ void describe_config(const DescribeArguments& arguments) {
 
 int describe_command(const DescribeArguments& arguments) {
   if (arguments.schema) {
-    std::cout << config_schema<ExperimentConfig>("Transformlet config");
+    std::cout << config_schema_by_key<LayerCheckConfig, ExperimentConfig>("Transformlet config", "layer");
   } else if (arguments.config.empty()) {
     std::cout << config_help<ExperimentConfig>()
               << "\nA config for gradcheck may name a layer instead of a task and a model:\n\n"

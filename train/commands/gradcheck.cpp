@@ -14,7 +14,7 @@
 #include "train/commands/commands.h"
 #include "train/config/reader.h"
 #include "train/durable_file.h"
-#include "train/experiment.h"
+#include "train/gradcheck_memory.h"
 #include "train/gradcheck_report.h"
 #include "train/stopwatch.h"
 #include "train/threads.h"
@@ -127,13 +127,6 @@ void add_layer(const NamedLayer& layer, const Parameters& parameters, const Sett
   }
 }
 
-// Whether the config's list of layers asks for one: by its name, or by that of a layer around it.
-bool is_wanted(const GradcheckConfig& config, const std::string& name) {
-  return config.layers.empty() || std::any_of(config.layers.begin(), config.layers.end(), [&](const std::string& word) {
-           return name == word || name.starts_with(word + ".");
-         });
-}
-
 void require_known_layers(const GradcheckConfig& config, const std::vector<std::string>& names) {
   for (const std::string& word : config.layers) {
     const bool known = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
@@ -191,6 +184,7 @@ class Checks {
 int check_model(const GradcheckArguments& arguments, const std::string& text) {
   ExperimentConfig config = read_config_text<ExperimentConfig>(arguments.config, text, arguments.overrides);
   config.train.dtype = config.gradcheck.dtype;
+  require_check_memory(check_memory(config), config.gradcheck);
   set_threads(config.train.threads);
   const Experiment experiment(config);
   stir(experiment.parameters, config.seed_value());
@@ -215,9 +209,9 @@ int check_model(const GradcheckArguments& arguments, const std::string& text) {
   names.push_back("model");
   require_known_layers(config.gradcheck, names);
   for (const NamedLayer& layer : layers) {
-    if (is_wanted(config.gradcheck, layer.name)) add_layer(layer, experiment.parameters, setting, targets);
+    if (config.gradcheck.wants(layer.name)) add_layer(layer, experiment.parameters, setting, targets);
   }
-  if (is_wanted(config.gradcheck, "model")) {
+  if (config.gradcheck.wants("model")) {
     for (const auto& [words, mask] : setting.masks(length, length)) {
       const auto loss = [&experiment, &batch, mask = mask, pass = setting.pass()](const TensorList&) {
         ModelInputs inputs = batch.model_inputs();
@@ -232,18 +226,18 @@ int check_model(const GradcheckArguments& arguments, const std::string& text) {
 
 int check_layer(const GradcheckArguments& arguments, const std::string& text) {
   LayerCheckConfig config = read_config_text<LayerCheckConfig>(arguments.config, text, arguments.overrides);
+  require_check_memory(check_memory(config), config.gradcheck);
   set_threads(0);
   const auto seed = static_cast<uint64_t>(config.seed);
   Parameters parameters;
   const NamedLayer layer =
       config.layer->build(Scope(parameters, seed, config.gradcheck.checked_dtype()) / config.layer.name());
   stir(parameters, seed);
-  const int64_t seq_len = config.gradcheck.seq_len > 0 ? config.gradcheck.seq_len : 8;
   const Setting setting{.config = config.gradcheck,
                         .seed = seed,
                         .batch = config.gradcheck.batch_size,
-                        .seq_len = seq_len,
-                        .memory_len = config.gradcheck.memory_len > 0 ? config.gradcheck.memory_len : seq_len,
+                        .seq_len = config.gradcheck.layer_seq_len(),
+                        .memory_len = config.gradcheck.layer_memory_len(),
                         .own_mask = Mask::none()};
   require_known_layers(config.gradcheck, {layer.name});
   std::vector<Target> targets;

@@ -120,14 +120,30 @@ class SchemaWriter : public Fields {
   std::vector<std::string> required_;
 };
 
+Json object_of(const std::function<void(Fields&)>& describe) {
+  SchemaWriter writer;
+  describe(writer);
+  return writer.object("");
+}
+
+std::string document(const std::string& title, const Json& content) {
+  Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", title}};
+  schema.update(content);
+  return schema.dump(2) + "\n";
+}
+
 }  // namespace
 
 std::string config_schema(const std::string& title, const std::function<void(Fields&)>& describe) {
-  SchemaWriter writer;
-  describe(writer);
-  Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", title}};
-  schema.update(writer.object(""));
-  return schema.dump(2) + "\n";
+  return document(title, object_of(describe));
+}
+
+std::string config_schema_by_key(const std::string& title, const std::string& key,
+                                 const std::function<void(Fields&)>& with_key,
+                                 const std::function<void(Fields&)>& without) {
+  return document(
+      title,
+      {{"type", "object"}, {"if", {{"required", {key}}}}, {"then", object_of(with_key)}, {"else", object_of(without)}});
 }
 
 }  // namespace transformlet
