@@ -32,12 +32,24 @@ try --help
 try describe
 try describe --schema
 for line in {1..400}; do echo "$line is ${line//1/one} times one."; done >text.txt
+for line in {1..900}; do
+  printf '%d\tsay %s\n' "$line" "${line//1/one}" >>pairs.txt
+  printf '%s\t%d is a number\n' "$([[ $line == *[02468] ]] && echo even || echo odd)" "$line" >>texts.txt
+  printf '%d CD\nis V\n\n' "$line" >>tags.txt
+done
 try tokenize train text.txt --vocab-size 300 --output tokenizer.json
 for config in "$configs"/*.yaml; do
   name=$(basename -- "$config" .yaml)
   run=runs/$name/latest
-  task=(task.test_size=500)
-  if grep -q '^task: {name: text' "$config"; then task=(task.path=text.txt task.test_fraction=0.1); fi
+  # Data that a config does not bring is made here, and little of it is.
+  few=(evaluate.examples=30 train.batch_size=32)
+  case $(grep '^task: ' "$config") in
+    *'name: text'*) task=(task.path=text.txt task.test_fraction=0.1) ;;
+    *'name: pairs'*) task=(task.path=pairs.txt "${few[@]}") ;;
+    *'form: tagging'*) task=(task.path=tags.txt "${few[@]}") ;;
+    *'name: labelled'*) task=(task.path=texts.txt "${few[@]}") ;;
+    *) task=(task.test_size=500) ;;
+  esac
   try describe "$config" "${task[@]}"
   try train "$config" train.max_steps=30 checkpoint.every=10 evaluate.every=10 "${task[@]}"
   must_exist "$run"/{config.yaml,environment.json,metrics.jsonl,events.jsonl,checkpoints/best/weights.safetensors}
