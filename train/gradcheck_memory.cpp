@@ -1,6 +1,7 @@
 #include "train/gradcheck_memory.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace transformlet {
 namespace {
@@ -96,10 +97,8 @@ int64_t heads_of(const std::vector<NamedLayer>& layers) {
   return heads;
 }
 
-}  // namespace
-
-CheckMemory check_memory(const ExperimentConfig& config) {
-  const GradcheckConfig& check = config.gradcheck;
+// What checks as `check` asks for them need, whatever the config's own section says.
+CheckMemory memory_of(const ExperimentConfig& config, const GradcheckConfig& check) {
   const ModelSizes sizes = config.task->sizes();
   Parameters parameters;
   const auto model = config.model->build(Scope::dry(parameters), sizes);
@@ -125,25 +124,57 @@ CheckMemory check_memory(const ExperimentConfig& config) {
   return most;
 }
 
-CheckMemory check_memory(LayerCheckConfig& config) {
+CheckMemory memory_of(LayerCheckConfig& config, const GradcheckConfig& check) {
   Parameters parameters;
   const NamedLayer layer = config.layer->build(Scope::dry(parameters) / config.layer.name());
-  Sum sum(config.gradcheck);
+  Sum sum(check);
   sum.hold(static_cast<double>(parameters.count()));
-  sum.add(layer, parameters,
-          {config.gradcheck.batch_size, config.gradcheck.layer_seq_len(), config.gradcheck.layer_memory_len()});
+  sum.add(layer, parameters, {check.batch_size, check.layer_seq_len(), check.layer_memory_len()});
   return sum.most();
 }
 
-void require_check_memory(const CheckMemory& needed, const GradcheckConfig& config) {
-  if (needed.bytes <= machine_memory()) return;
-  const bool is_model = needed.name == "model";
-  throw UsageError(fmt::format(
-      "{}: the check of {} needs about {:.1f} GB, more than the {:.1f} GB that the machine has; a smaller {} "
-      "or gradcheck.batch_size (now {}) helps",
-      is_model ? "gradcheck.batch_size" : "gradcheck.seq_len", needed.name, 1e-9 * needed.bytes,
-      1e-9 * machine_memory(), is_model ? "model, shorter examples of the task," : "gradcheck.seq_len",
-      config.batch_size));
+// What has to be smaller, beginning with a key, or `other` if no lengths are small enough. From 1, the keys get their
+// values back one by one, where it still fits; the rest are named: all of them are needed. A batch gets its value
+// back first, so that a length is named rather than it.
+template <class Config>
+std::string what_to_lower(Config& config, const std::string& other) {
+  const auto fits = [&](const GradcheckConfig& check) { return memory_of(config, check).bytes <= machine_memory(); };
+  GradcheckConfig smallest = config.gradcheck;
+  smallest.batch_size = smallest.memory_len = smallest.seq_len = 1;
+  if (!fits(smallest)) return other;
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : {std::pair("gradcheck.batch_size", &GradcheckConfig::batch_size),
+                                   std::pair("gradcheck.memory_len", &GradcheckConfig::memory_len),
+                                   std::pair("gradcheck.seq_len", &GradcheckConfig::seq_len)}) {
+    GradcheckConfig larger = smallest;
+    larger.*value = config.gradcheck.*value;
+    if (fits(larger)) {
+      smallest = larger;
+    } else {
+      keys.emplace_back(key);
+    }
+  }
+  return fmt::format("{}", fmt::join(keys, " and "));
 }
+
+template <class Config>
+void require_memory(Config& config, const std::string& other) {
+  const CheckMemory needed = memory_of(config, config.gradcheck);
+  if (needed.bytes <= machine_memory()) return;
+  const std::string what = what_to_lower(config, other);
+  throw UsageError(fmt::format(
+      "{}: the check of {} needs about {:.1f} GB, more than the {:.1f} GB that the machine has; a smaller {} helps",
+      what.substr(0, what.find(' ')), needed.name, 1e-9 * needed.bytes, 1e-9 * machine_memory(), what));
+}
+
+}  // namespace
+
+CheckMemory check_memory(const ExperimentConfig& config) { return memory_of(config, config.gradcheck); }
+CheckMemory check_memory(LayerCheckConfig& config) { return memory_of(config, config.gradcheck); }
+
+void require_check_memory(const ExperimentConfig& config) {
+  require_memory(config, "model or a task of shorter examples");
+}
+void require_check_memory(LayerCheckConfig& config) { require_memory(config, "layer"); }
 
 }  // namespace transformlet

@@ -15,7 +15,8 @@ struct CheckMemory {
 CheckMemory check_memory(const ExperimentConfig& config);
 CheckMemory check_memory(LayerCheckConfig& config);
 
-// A UsageError, which names the keys, if that is more than the machine has.
-void require_check_memory(const CheckMemory& needed, const GradcheckConfig& config);
+// A UsageError if that is more than the machine has. It names keys of which smaller values help.
+void require_check_memory(const ExperimentConfig& config);
+void require_check_memory(LayerCheckConfig& config);
 
 }  // namespace transformlet

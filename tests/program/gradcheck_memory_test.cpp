@@ -67,7 +67,7 @@ TEST_F(GradcheckMemory, AModelTakesWhatIsEstimated) {
   }
 }
 
-// In a moment, and by the keys that say how long sequences are: what no machine has.
+// In a moment, and by the keys that help: what no machine has.
 TEST_F(GradcheckMemory, WhatCannotFitIsRefused) {
   const std::string layer = "layer: {kind: multihead_attention, num_heads: 8}\n";
   // Scores: 12 times 2 samples, 8 heads, 10^10 pairs, 8 bytes; all else is 1.6 GB.
@@ -77,10 +77,38 @@ TEST_F(GradcheckMemory, WhatCannotFitIsRefused) {
                  "gradcheck.seq_len: the check of feed_forward needs about ");
   const std::string model = "task: {name: reverse}\nmodel: {kind: encoder, num_heads: 8}\n";
   expect_refusal(model, {"gradcheck.seq_len=100000"}, "gradcheck.seq_len: the check of encoder.blocks.0");
-  expect_refusal(model,
-                 {"task.seq_len=60000", "task.train_size=64", "task.val_size=0", "task.test_size=0",
-                  "train.batch_size=2", "gradcheck.layers=[model]"},
+  // Of the model: with 10000 examples of 500 symbols, not with one; and with one of 60000.
+  const Arguments whole = {"task.train_size=10000", "task.val_size=0",  "task.test_size=0",
+                           "train.batch_size=2",    "task.seq_len=500", "gradcheck.layers=[model]"};
+  const auto with = [](Arguments arguments, const std::string& more) {
+    arguments.push_back(more);
+    return arguments;
+  };
+  expect_refusal(model, with(whole, "gradcheck.batch_size=10000"),
                  "gradcheck.batch_size: the check of model needs about ");
+  Arguments long_task = with(whole, "task.train_size=64");
+  long_task[4] = "task.seq_len=60000";
+  expect_refusal(model, long_task, "model: the check of model needs about ");
+}
+
+// Smaller values of what is named are enough, and of no less.
+TEST_F(GradcheckMemory, OnlyKeysThatHelpAreNamed) {
+  const auto begin_and_end = [&](const std::string& text, const Arguments& overrides, const std::string& begin,
+                                 const std::string& end) {
+    expect_refusal(text, overrides, begin);
+    const Outcome outcome = run(text, overrides);
+    EXPECT_TRUE(outcome.err.ends_with("; a smaller " + end + " helps\n")) << outcome.err;
+  };
+  const std::string cross = "layer: {kind: multihead_attention, num_heads: 8, cross: true}\n";
+  begin_and_end(cross, {"gradcheck.memory_len=100000", "gradcheck.batch_size=10000"},
+                "gradcheck.memory_len: ", "gradcheck.memory_len");
+  // Either needs 8 TB by itself: 12 times 10^9 tokens, their 16 inputs, 64 projections and 8 scores, 8 bytes.
+  begin_and_end(cross, {"gradcheck.memory_len=100000", "gradcheck.seq_len=100000", "gradcheck.batch_size=10000"},
+                "gradcheck.memory_len: ", "gradcheck.memory_len and gradcheck.seq_len");
+  // Its weights alone are 2e11 numbers.
+  begin_and_end("layer: {kind: feed_forward, d_model: 100000, d_ff: 1000000}\n", {"gradcheck.seq_len=100000"},
+                "layer: ", "layer");
+  begin_and_end(cross, {"gradcheck.seq_len=100000"}, "gradcheck.seq_len: ", "gradcheck.seq_len");
 }
 
 }  // namespace

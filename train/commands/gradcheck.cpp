@@ -184,7 +184,7 @@ class Checks {
 int check_model(const GradcheckArguments& arguments, const std::string& text) {
   ExperimentConfig config = read_config_text<ExperimentConfig>(arguments.config, text, arguments.overrides);
   config.train.dtype = config.gradcheck.dtype;
-  require_check_memory(check_memory(config), config.gradcheck);
+  require_check_memory(config);
   set_threads(config.train.threads);
   const Experiment experiment(config);
   stir(experiment.parameters, config.seed_value());
@@ -226,7 +226,7 @@ int check_model(const GradcheckArguments& arguments, const std::string& text) {
 
 int check_layer(const GradcheckArguments& arguments, const std::string& text) {
   LayerCheckConfig config = read_config_text<LayerCheckConfig>(arguments.config, text, arguments.overrides);
-  require_check_memory(check_memory(config), config.gradcheck);
+  require_check_memory(config);
   set_threads(0);
   const auto seed = static_cast<uint64_t>(config.seed);
   Parameters parameters;
