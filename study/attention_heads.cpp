@@ -31,7 +31,7 @@ struct Sums {
       sum += weight;
       if (weight > 0) entropy -= weight * std::log(weight);
       distance += weight * static_cast<double>(std::abs(query - key));
-      if (key > 0 && key <= query && ids[key - 1] == ids[query] && key - 1 < query) {
+      if (key > 0 && key <= query && ids[key - 1] == ids[query]) {
         query_prefix += weight;
         ++repeats;
       }

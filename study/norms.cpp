@@ -6,19 +6,13 @@
 // step 0, nor of what was zero before). Cost: a forward and a backward pass.
 #include <cmath>
 
+#include "optim/clip.h"
 #include "study/probe.h"
 
 namespace transformlet {
 namespace {
 
-double norm(const Tensor& x) {
-  double sum = 0;
-  with_dtype(x.dtype(), [&]<class T>() {
-    const T* const values = x.data<T>();
-    for (int64_t i = 0; i < x.size(); ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-  });
-  return std::sqrt(sum);
-}
+double norm(const Tensor& x) { return global_norm({x}); }
 
 double root_mean_square(const Tensor& x) { return norm(x) / std::sqrt(static_cast<double>(x.size())); }
 

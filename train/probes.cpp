@@ -1,8 +1,8 @@
 #include "train/probes.h"
 
+#include <algorithm>
 #include <numeric>
 
-#include "autograd/graph.h"
 #include "train/evaluation.h"
 
 namespace transformlet {
@@ -28,22 +28,10 @@ void Probes::before_step(int64_t steps_done) {
   before_.clear();
   for (const auto& [name, probe] : config_.probes.all()) {
     if (!probe->wants_updates() || !probe->cadence().is_due(steps_done + 1)) continue;
-    const NoRecording off;
-    for (const Tensor& weight : experiment_.parameters.tensors()) before_.push_back(weight * 1.0);
+    for (const Tensor& weight : experiment_.parameters.tensors()) before_.push_back(copy(weight));
     before_step_ = steps_done;
     return;
   }
-}
-
-TensorList Probes::gradients(int64_t step) {
-  const TensorList parameters = experiment_.parameters.tensors();
-  TensorList sums(parameters.size());
-  for (const MicroBatch& part : training_step_.micro_batches(step)) {
-    const TensorList gradients = grad(training_step_.loss(part, step), parameters);
-    const NoRecording off;
-    for (size_t i = 0; i < sums.size(); ++i) sums[i] = sums[i].defined() ? sums[i] + gradients[i] : gradients[i];
-  }
-  return sums;
 }
 
 JsonFields Probes::measure(int64_t steps_done) {
@@ -61,7 +49,7 @@ JsonFields Probes::measure(int64_t steps_done) {
     const ProbeView view{.step = steps_done,
                          .model = *experiment_.model,
                          .parameters = experiment_.parameters,
-                         .gradients = [&] { return gradients(steps_done); },
+                         .gradients = [&] { return training_step_.gradients(steps_done); },
                          .updates = updates,
                          .examples = *examples};
     for (auto& [key, value] : probe->measure(view)) fields.push_back({name + "/" + key, value});

@@ -18,8 +18,6 @@ class Probes {
   JsonFields measure(int64_t steps_done);
 
  private:
-  TensorList gradients(int64_t step);
-
   const ExperimentConfig& config_;
   Experiment& experiment_;
   TrainingStep& training_step_;

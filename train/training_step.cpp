@@ -52,14 +52,8 @@ Tensor TrainingStep::loss(const MicroBatch& part, int64_t step) const {
          part.counted_targets;
 }
 
-StepResult TrainingStep::operator()(int64_t step, std::optional<double> rate) {
-  if (current_profile != nullptr) current_profile->skip();
+TensorList TrainingStep::differentiate(const std::vector<MicroBatch>& parts, int64_t step, StepResult& result) const {
   Stopwatch stopwatch;
-  const std::vector<MicroBatch> parts = micro_batches(step);
-  if (current_profile != nullptr) current_profile->part("batch");
-  StepResult result;
-  result.seconds.batch = stopwatch.lap();
-
   const TensorList parameters = experiment_.parameters.tensors();
   TensorList gradients(parameters.size());
   for (const MicroBatch& part : parts) {
@@ -72,7 +66,24 @@ StepResult TrainingStep::operator()(int64_t step, std::optional<double> rate) {
     result.loss += part_loss.item();
     result.tokens += part.batch.inputs.size();
   }
+  return gradients;
+}
 
+TensorList TrainingStep::gradients(int64_t step) {
+  StepResult unused;
+  return differentiate(micro_batches(step), step, unused);
+}
+
+StepResult TrainingStep::operator()(int64_t step, std::optional<double> rate) {
+  if (current_profile != nullptr) current_profile->skip();
+  Stopwatch stopwatch;
+  const std::vector<MicroBatch> parts = micro_batches(step);
+  if (current_profile != nullptr) current_profile->part("batch");
+  StepResult result;
+  result.seconds.batch = stopwatch.lap();
+
+  TensorList gradients = differentiate(parts, step, result);
+  stopwatch.lap();
   const OptimizerKeys& keys = optimizer_keys(config_.optimizer);
   result.gradient_norm = global_norm(gradients);
   result.learning_rate =

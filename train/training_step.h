@@ -41,8 +41,13 @@ class TrainingStep {
   // What a step computes with, for those who want to see it again: the parts of its batch, and the loss of a part.
   std::vector<MicroBatch> micro_batches(int64_t step);
   Tensor loss(const MicroBatch& part, int64_t step) const;
+  // The gradients of the whole batch's loss, in the order of the parameters, before clipping.
+  TensorList gradients(int64_t step);
 
  private:
+  // The same of a batch in parts; adds the loss, the tokens and the time that it took to the result.
+  TensorList differentiate(const std::vector<MicroBatch>& parts, int64_t step, StepResult& result) const;
+
   const ExperimentConfig& config_;
   Experiment& experiment_;
   DataOrder order_;
