@@ -97,15 +97,21 @@ double activations_per_token(const EncoderOptions& options, bool recompute) {
   return recompute ? layers * d_model + block : layers * block;
 }
 
-double product_operations(const EncoderOptions& options, int64_t tokens, double pairs) {
-  const auto d_model = static_cast<double>(options.d_model), d_ff = static_cast<double>(options.d_ff);
+double attention_operations(const EncoderOptions& options, double tokens, double memory_tokens, double pairs) {
+  const auto d_model = static_cast<double>(options.d_model);
   const int64_t kv_heads = options.num_kv_heads == 0 ? options.num_heads : options.num_kv_heads;
   const double kv_width = d_model / static_cast<double>(options.num_heads) * static_cast<double>(kv_heads);
-  const double projections = (2 * d_model + 2 * kv_width) * d_model;  // queries and output; keys and values
-  const double feed_forward = (is_gated(options.activation) ? 3 : 2) * d_model * d_ff;
-  const double attention = 2 * d_model * pairs;  // scores, and sums of values
-  return 2 * static_cast<double>(options.num_layers) *
-         (static_cast<double>(tokens) * (projections + feed_forward) + attention);
+  // Queries and output; keys and values; scores, and sums of values.
+  return 2 * (tokens * 2 * d_model * d_model + memory_tokens * 2 * kv_width * d_model + 2 * d_model * pairs);
+}
+
+double product_operations(const EncoderOptions& options, int64_t length, double pairs) {
+  const auto tokens = static_cast<double>(length);
+  const double products = is_gated(options.activation) ? 3 : 2;
+  const double feed_forward =
+      2 * tokens * products * static_cast<double>(options.d_model) * static_cast<double>(options.d_ff);
+  return static_cast<double>(options.num_layers) *
+         (attention_operations(options, tokens, tokens, pairs) + feed_forward);
 }
 
 TensorList Encoder::attention_maps(const Tensor& x, const Mask& mask) const {

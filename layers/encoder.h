@@ -81,7 +81,10 @@ double activations_per_token(const EncoderOptions& options, bool recompute);
 
 // The multiplications and additions in the matrix products of a forward pass of such a stack over one sequence, whose
 // tokens see each other in so many pairs (Mask::pairs).
-double product_operations(const EncoderOptions& options, int64_t tokens, double pairs);
+double product_operations(const EncoderOptions& options, int64_t length, double pairs);
+// The same of one attention layer of such a stack, whose queries come from `tokens`, keys and values from
+// `memory_tokens`.
+double attention_operations(const EncoderOptions& options, double tokens, double memory_tokens, double pairs);
 
 // The same of a training step, with respect to both operands: the backward pass has two products for each of the
 // forward pass's.

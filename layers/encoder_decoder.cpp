@@ -143,8 +143,9 @@ struct EncoderDecoderConfig : ModelConfig {
 
   std::string misfit(const ModelSizes& sizes) const override {
     if (sizes.source_vocab_size == 0) return "reads a source and writes a target, and this task has no source";
-    if (sizes.whole_sequences) return "answers at each place, and this task asks for one answer to a sequence";
-    if (!tie_embeddings || sizes.vocab_size == sizes.classes) return "";
+    ModelSizes target = sizes;
+    target.source_vocab_size = 0;
+    if (!tie_embeddings || sizes.vocab_size == sizes.classes) return ModelConfig::misfit(target);
     return fmt::format("predicts {} classes from {} ids: set tie_embeddings to false", sizes.classes, sizes.vocab_size);
   }
 
@@ -167,11 +168,8 @@ struct EncoderDecoderConfig : ModelConfig {
                                                             Mask::none().pairs(1, source_length, source_length));
     EncoderOptions decoder = blocks.options();
     decoder.num_layers = num_decoder_layers.value_or(blocks.num_layers);
-    const int64_t kv_heads = blocks.num_kv_heads == 0 ? blocks.num_heads : blocks.num_kv_heads;
-    const double kv_width = d_model / static_cast<double>(blocks.num_heads) * static_cast<double>(kv_heads);
-    // Of a block: queries and output of the tokens, keys and values of the source; each token sees all of the source.
-    const double cross = 2 * (tokens * 2 * d_model * d_model + source_tokens * 2 * kv_width * d_model +
-                              2 * d_model * Mask::none().pairs(1, length, source_length));
+    // Of a block; each token sees all of the source.
+    const double cross = attention_operations(decoder, tokens, source_tokens, tokens * source_tokens);
     const double head = 2 * tokens * d_model * static_cast<double>(sizes.classes);
     return (recompute ? with_recomputation : forward_and_backward) * encoder +
            forward_and_backward *
