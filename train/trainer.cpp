@@ -22,6 +22,29 @@ std::vector<NamedTensor> named(const Parameters& parameters) {
 
 std::string number(double x) { return fmt::format("{}", std::isnan(x) ? std::abs(x) : x); }  // not "-nan"
 
+// Of the test, counts too.
+void add_score(Split split, const Score& score, JsonFields& line) {
+  const auto add = [&](const char* name, const auto& value) {
+    line.push_back({fmt::format("{}/{}", name_of(split), name), value});
+  };
+  const bool with_counts = split == Split::test;
+  add("loss", score.loss());
+  if (const auto best = score.best_loss()) add("best_loss", *best);
+  add("accuracy", score.accuracy());
+  if (with_counts) {
+    add("correct", score.correct);
+    add("positions", score.positions);
+  }
+  if (const auto accuracy = score.sequence_accuracy()) {
+    add("sequence_accuracy", *accuracy);
+    if (with_counts) {
+      add("sequences_correct", score.sequences_correct);
+      add("sequences", score.sequences);
+    }
+  }
+  if (const auto bits = score.bits_per_byte()) add("bits_per_byte", *bits);
+}
+
 }  // namespace
 
 void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters) {
@@ -118,19 +141,12 @@ void Trainer::measure() {
     const Score score = finite_score(Split::validation);
     val_loss_ = score.loss();
     is_best_ = early_stop_.measure(score.loss()) && config_.checkpoint.keep_best;
-    line.push_back({"val/loss", score.loss()});
-    if (const auto best = score.best_loss()) line.push_back({"val/best_loss", *best});
-    line.push_back({"val/accuracy", score.accuracy()});
+    add_score(Split::validation, score, line);
     std::string note = fmt::format("step {}: val/loss {:.5g}{}, val/accuracy {:.5g}", steps_done_, score.loss(),
                                    best_loss_note(score), score.accuracy());
-    if (const auto accuracy = score.sequence_accuracy()) {
-      line.push_back({"val/sequence_accuracy", *accuracy});
+    if (const auto accuracy = score.sequence_accuracy())
       note += fmt::format(", val/sequence_accuracy {:.5g}", *accuracy);
-    }
-    if (const auto bits = score.bits_per_byte()) {
-      line.push_back({"val/bits_per_byte", *bits});
-      note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
-    }
+    if (const auto bits = score.bits_per_byte()) note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
     note += search(Split::validation, "greedy", 1, line);
     progress_.note(note);
   }
@@ -217,17 +233,8 @@ void Trainer::save() {
 void Trainer::test() {
   if (config_.task->size(Split::test) == 0) return;
   const Score score = finite_score(Split::test);
-  JsonFields line = {{"test/loss", score.loss()}};
-  if (const auto best = score.best_loss()) line.push_back({"test/best_loss", *best});
-  line.push_back({"test/accuracy", score.accuracy()});
-  line.push_back({"test/correct", score.correct});
-  line.push_back({"test/positions", score.positions});
-  if (const auto accuracy = score.sequence_accuracy()) {
-    line.push_back({"test/sequence_accuracy", *accuracy});
-    line.push_back({"test/sequences_correct", score.sequences_correct});
-    line.push_back({"test/sequences", score.sequences});
-  }
-  if (const auto bits = score.bits_per_byte()) line.push_back({"test/bits_per_byte", *bits});
+  JsonFields line;
+  add_score(Split::test, score, line);
   std::string words =
       fmt::format("test: {}, loss {:.5g}{}", accuracy_in_words(score), score.loss(), best_loss_note(score));
   words += search(Split::test, "greedy", 1, line);

@@ -65,12 +65,12 @@ int evaluate_command(const EvaluateArguments& arguments) {
                            averaged ? " (averaged weights)" : "", accuracy_in_words(score), score.loss(),
                            best_loss_note(score), bits ? fmt::format(", {} bits per byte", *bits) : "");
   if (experiment.task.source_to_target() == nullptr) return 0;
-  for (const int64_t beam : {int64_t{1}, config.evaluate.beam}) {
-    std::cout << fmt::format(
-        "{}: {}\n", beam == 1 ? "greedy" : fmt::format("beam of {}", beam),
-        search_score(*experiment.model, experiment.task, split, examples, batch_size, beam).in_words());
-    if (config.evaluate.beam == 1) break;
-  }
+  const auto print_search = [&](const std::string& name, int64_t beam) {
+    const SearchScore found = search_score(*experiment.model, experiment.task, split, examples, batch_size, beam);
+    std::cout << fmt::format("{}: {}\n", name, found.in_words());
+  };
+  print_search("greedy", 1);
+  if (config.evaluate.beam > 1) print_search(fmt::format("beam of {}", config.evaluate.beam), config.evaluate.beam);
   return 0;
 }
 
