@@ -77,4 +77,21 @@ std::vector<MappedFile> map_text_files(const fs::path& path) {
   return files;
 }
 
+void for_each_line(const MappedFile& file, const std::function<void(std::string_view line, int64_t number)>& sink) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  std::string_view text = file.text();
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  for (int64_t number = 1; !text.empty(); ++number) {
+    const size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    try {
+      sink(line, number);
+    } catch (const Error& error) {
+      fail("{}:{}: {}", file.path().string(), number, error.what());
+    }
+  }
+}
+
 }  // namespace transformlet

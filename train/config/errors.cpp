@@ -30,6 +30,15 @@ std::string join_path(const std::string& path, const std::string& name) {
   return path.empty() ? name : path + "." + name;
 }
 
+std::string message_of(const std::function<void()>& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
 std::string shown(const std::string& text) {
   constexpr size_t longest = 80;
   std::string line;

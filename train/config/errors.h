@@ -1,6 +1,7 @@
 // Everything that is wrong with a config, collected, so that all of it can be said at once.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ class ConfigErrors {
 
 // "train" and "max_steps" make "train.max_steps"; at the top a name is its own path.
 std::string join_path(const std::string& path, const std::string& name);
+
+// What the Error says that the function throws, or nothing: for checks of what a config names (Fields::check).
+std::string message_of(const std::function<void()>& function);
 
 // A piece of somebody's file, made fit for one line of an error: control characters escaped, a long text cut.
 std::string shown(const std::string& text);

@@ -48,19 +48,19 @@ class Labelled : public Task {
                 "must be words where form is tagging: its tokens are those of the file");
     // The files are read here: how large the model is depends on them, and what is wrong with them is known before a
     // start.
-    field.check([&] { return error_of([&] { read(paths_[0] = path_, Split::train); }); }, {"path", "form"});
-    field.check([&] { return error_of([&] { read(paths_[1], Split::validation); }); }, {"val_path", "path", "form"});
-    field.check([&] { return error_of([&] { read(paths_[2], Split::test); }); },
+    field.check([&] { return message_of([&] { read(paths_[0] = path_, Split::train); }); }, {"path", "form"});
+    field.check([&] { return message_of([&] { read(paths_[1], Split::validation); }); }, {"val_path", "path", "form"});
+    field.check([&] { return message_of([&] { read(paths_[2], Split::test); }); },
                 {"test_path", "val_path", "path", "form"});
-    field.check([&] { return error_of([&] { divide(); }); },
+    field.check([&] { return message_of([&] { divide(); }); },
                 {"val_fraction", "test_fraction", "test_path", "val_path", "path", "form"});
-    field.check([&] { return error_of([&] { open_labels(field.run_folder()); }); },
+    field.check([&] { return message_of([&] { open_labels(field.run_folder()); }); },
                 {"path", "val_fraction", "test_fraction", "test_path", "val_path", "form"});
-    field.check([&] { return error_of([&] { open_encoding(field.run_folder()); }); },
+    field.check([&] { return message_of([&] { open_encoding(field.run_folder()); }); },
                 {"tokenizer", "min_count", "path", "val_fraction", "test_fraction", "test_path", "val_path", "form"});
-    field.check([&] { return error_of([&] { encode(); }); },
+    field.check([&] { return message_of([&] { encode(); }); },
                 {"path", "tokenizer", "min_count", "val_fraction", "test_fraction", "test_path", "val_path", "form"});
-    field.check([&] { return error_of([&] { require_lengths(); }); },
+    field.check([&] { return message_of([&] { require_lengths(); }); },
                 {"seq_len", "path", "tokenizer", "min_count", "val_fraction", "test_fraction", "test_path", "val_path",
                  "form"});
   }
@@ -99,15 +99,6 @@ class Labelled : public Task {
   bool is_tagging() const { return form_ == "tagging"; }
   const EncodedSequences& of(Split split) const { return splits_[static_cast<size_t>(split)]; }
   std::vector<LabelledSequence>& sequences(Split split) { return sequences_[static_cast<size_t>(split)]; }
-
-  static std::string error_of(const std::function<void()>& function) {
-    try {
-      function();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return {};
-  }
 
   void read(const std::string& path, Split split) {
     sequences(split).clear();

@@ -10,28 +10,10 @@ namespace {
 
 void require_utf8(const MappedFile& file) {
   const std::string_view text = file.text();
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = utf8_length(text, at);
-    if (length == 0) {
-      fail("{}:{}: byte 0x{:02x} is not UTF-8 text", file.path().string(), line_and_column(text, at),
-           static_cast<unsigned char>(text[at]));
-    }
-    at += length;
-  }
-}
-
-// Hands each line to `sink`, without its end, and its number.
-template <class Sink>
-void for_each_line(std::string_view text, const Sink& sink) {
-  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
-  for (int64_t number = 1; !text.empty(); ++number) {
-    const size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    sink(line, number);
-  }
+  const size_t at = utf8_prefix(text);
+  if (at == text.size()) return;
+  fail("{}:{}: byte 0x{:02x} is not UTF-8 text", file.path().string(), line_and_column(text, at),
+       static_cast<unsigned char>(text[at]));
 }
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t") == text.npos; }
@@ -60,15 +42,11 @@ class Reader {
 
   std::vector<LabelledSequence> read() {
     require_utf8(file_);
-    for_each_line(file_.text(), [&](std::string_view line, int64_t number) {
-      try {
-        if (form_ == LabelForm::classification) {
-          read_text(line, number);
-        } else {
-          read_token(line, number);
-        }
-      } catch (const Error& error) {
-        fail("{}:{}: {}", file_.path().string(), number, error.what());
+    for_each_line(file_, [&](std::string_view line, int64_t number) {
+      if (form_ == LabelForm::classification) {
+        read_text(line, number);
+      } else {
+        read_token(line, number);
       }
     });
     require(!sequences_.empty(), "{}: there is no {} in it", file_.path().string(),

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/random.h"
+#include "train/config/errors.h"
 #include "train/durable_file.h"
 #include "train/task.h"
 #include "train/tasks/pair_file.h"
@@ -33,14 +34,7 @@ class Pairs : public Task, public SourceToTarget {
                 "with test_fraction leaves nothing to train on");
     // The file is read here: how large the model is depends on it, and what is wrong with it is known before a start.
     field.check(
-        [&] {
-          try {
-            read(field.run_folder());
-          } catch (const Error& error) {
-            return std::string(error.what());
-          }
-          return std::string();
-        },
+        [&] { return message_of([&] { read(field.run_folder()); }); },
         {"path", "source_symbols", "target_symbols", "source_len", "target_len", "val_fraction", "test_fraction"});
   }
 
@@ -100,15 +94,11 @@ class Pairs : public Task, public SourceToTarget {
   }
 
   std::vector<int32_t> source_ids(std::string_view text) const override {
-    std::vector<int32_t> ids;
     try {
-      for (const std::string_view symbol : symbols_of(text, source_symbols_ == "words"))
-        ids.push_back(source_vocabulary_.id_of(symbol));
-      require_length(ids, longest_source_, "source");
+      return ids_of_source(text);
     } catch (const Error& error) {
       throw UsageError(error.what());
     }
-    return ids;
   }
 
   std::string target_text(const std::vector<int32_t>& ids) const override {
@@ -132,10 +122,20 @@ class Pairs : public Task, public SourceToTarget {
 
   const std::vector<Pair>& examples(Split split) const { return splits_[static_cast<size_t>(split)]; }
 
-  static void require_length(const std::vector<int32_t>& ids, int64_t longest, const char* what) {
+  static std::vector<int32_t> ids_of(const char* what, std::string_view text, const std::string& symbols,
+                                     const Vocabulary& vocabulary, int64_t longest) {
+    std::vector<int32_t> ids;
+    for (const std::string_view symbol : symbols_of(text, symbols == "words")) ids.push_back(vocabulary.id_of(symbol));
     require(!ids.empty(), "the {} is empty", what);
     require(static_cast<int64_t>(ids.size()) <= longest, "the {} has {} symbols, and {}_len is {}", what, ids.size(),
             what, longest);
+    return ids;
+  }
+  std::vector<int32_t> ids_of_source(std::string_view text) const {
+    return ids_of("source", text, source_symbols_, source_vocabulary_, longest_source_);
+  }
+  std::vector<int32_t> ids_of_target(std::string_view text) const {
+    return ids_of("target", text, target_symbols_, target_vocabulary_, longest_target_);
   }
 
   void read(const std::filesystem::path& run);
@@ -171,12 +171,7 @@ void Pairs::read(const std::filesystem::path& run) {
     for (const PairLine& line : lines) {
       Pair pair;
       try {
-        for (const std::string_view symbol : symbols_of(line.source, source_symbols_ == "words"))
-          pair.source.push_back(source_vocabulary_.id_of(symbol));
-        for (const std::string_view symbol : symbols_of(line.target, target_symbols_ == "words"))
-          pair.target.push_back(target_vocabulary_.id_of(symbol));
-        require_length(pair.source, longest_source_, "source");
-        require_length(pair.target, longest_target_, "target");
+        pair = {ids_of_source(line.source), ids_of_target(line.target)};
       } catch (const Error& error) {
         fail("{}:{}: {}", path_, line.number, error.what());
       }

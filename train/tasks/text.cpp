@@ -31,9 +31,9 @@ class Text : public Task {
     field.check([&] { return val_fraction_ + test_fraction_ < 1; }, {"val_fraction", "test_fraction"},
                 "with test_fraction leaves nothing to train on");
     // The text is read here: how large the model is depends on it, and what is wrong with it is known before a start.
-    field.check([&] { return error_of([&] { files_ = map_text_files(path_); }); }, {"path"});
-    field.check([&] { return error_of([&] { open_tokenizer(field.run_folder()); }); }, {"tokenizer", "path"});
-    field.check([&] { return error_of([&] { encode(); }); }, {"tokenizer", "path", "val_fraction", "test_fraction"});
+    field.check([&] { return message_of([&] { files_ = map_text_files(path_); }); }, {"path"});
+    field.check([&] { return message_of([&] { open_tokenizer(field.run_folder()); }); }, {"tokenizer", "path"});
+    field.check([&] { return message_of([&] { encode(); }); }, {"tokenizer", "path", "val_fraction", "test_fraction"});
     field.check([&] { return too_short(); }, {"seq_len", "tokenizer", "path", "val_fraction", "test_fraction"});
   }
 
@@ -66,15 +66,6 @@ class Text : public Task {
 
  private:
   const TokenIds& ids(Split split) const { return splits_[static_cast<size_t>(split)]; }
-
-  static std::string error_of(const std::function<void()>& function) {
-    try {
-      function();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return {};
-  }
 
   void open_tokenizer(const std::filesystem::path& run) {
     const std::filesystem::path saved = run / saved_name;

@@ -16,15 +16,6 @@ using Json = nlohmann::json;
 
 constexpr size_t largest_vocabulary = 1 << 24;
 
-bool is_utf8(std::string_view text) {
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = utf8_length(text, at);
-    if (length == 0) return false;
-    at += length;
-  }
-  return true;
-}
-
 std::vector<std::string> list_of_strings(const Json& json, const char* key) {
   require(json.contains(key) && json[key].is_array(), "{} is no list", key);
   std::vector<std::string> result;
@@ -72,7 +63,7 @@ Vocabulary::Vocabulary(std::vector<std::string> symbols, std::vector<std::string
   if (unknown != names_.end()) unknown_ = static_cast<int32_t>(unknown - names_.begin());
   for (std::string& symbol : symbols) {
     require(!symbol.empty(), "the symbol with id {} is empty", names_.size());
-    require(is_utf8(symbol), "the symbol with id {} is not UTF-8", names_.size());
+    require(utf8_prefix(symbol) == symbol.size(), "the symbol with id {} is not UTF-8", names_.size());
     require(ids_.emplace(symbol, static_cast<int32_t>(names_.size())).second, "the symbol '{}' is there twice",
             shown(symbol));
     names_.push_back(std::move(symbol));
