@@ -74,12 +74,6 @@ class Bits : public testing::TestWithParam<std::string> {
     expect_equal(stopped, whole);
   }
 
-  // Says which files differ, not their bytes.
-  static void expect_equal(const std::map<std::string, std::string>& a, const std::map<std::string, std::string>& b) {
-    EXPECT_EQ(a.size(), b.size());
-    for (const auto& [name, bytes] : a) EXPECT_TRUE(b.contains(name) && b.at(name) == bytes) << name << " differs";
-  }
-
   // Only those whose names contain the text.
   static std::map<std::string, std::string> only(std::map<std::string, std::string> bits, const std::string& text) {
     std::erase_if(bits, [&](const auto& file) { return file.first.find(text) == std::string::npos; });

@@ -39,17 +39,10 @@ class LabelledRun : public testing::Test {
   }
 
   Outcome train(const std::string& run, const Arguments& overrides = {}) const {
-    Arguments arguments = {"train", "labelled.yaml", "--run", run};
-    arguments.insert(arguments.end(), overrides.begin(), overrides.end());
-    const Outcome outcome = run_program(folder.path, arguments);
-    EXPECT_EQ(outcome.status, 0) << outcome.err;
-    return outcome;
+    return train_run(folder.path, "labelled.yaml", run, overrides);
   }
-  // Says which files differ, not their bytes.
   void expect_equal_runs(const std::string& a, const std::string& b) const {
-    const auto left = bits_of(folder.path / a), right = bits_of(folder.path / b);
-    EXPECT_EQ(left.size(), right.size());
-    for (const auto& [name, bytes] : left) EXPECT_TRUE(right.contains(name) && right.at(name) == bytes) << name;
+    expect_equal(bits_of(folder.path / a), bits_of(folder.path / b));
   }
 
   TemporaryFolder folder;

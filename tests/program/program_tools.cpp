@@ -131,4 +131,18 @@ std::map<std::string, std::string> bits_of(const fs::path& run) {
   return bits;
 }
 
+void expect_equal(const std::map<std::string, std::string>& a, const std::map<std::string, std::string>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  for (const auto& [name, bytes] : a) EXPECT_TRUE(b.contains(name) && b.at(name) == bytes) << name << " differs";
+}
+
+Outcome train_run(const std::filesystem::path& folder, const std::string& config, const std::string& run,
+                  const Arguments& overrides) {
+  Arguments arguments = {"train", config, "--run", run};
+  arguments.insert(arguments.end(), overrides.begin(), overrides.end());
+  const Outcome outcome = run_program(folder, arguments);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  return outcome;
+}
+
 }  // namespace transformlet

@@ -71,4 +71,11 @@ std::map<std::string, std::string> checkpoints_of(const std::filesystem::path& r
 // Everything that must be the same if two runs are: their metrics and all files of their checkpoints.
 std::map<std::string, std::string> bits_of(const std::filesystem::path& run);
 
+// Says which files differ, not their bytes.
+void expect_equal(const std::map<std::string, std::string>& a, const std::map<std::string, std::string>& b);
+
+// Trains a config into a run of that name; a failure is one of the test's.
+Outcome train_run(const std::filesystem::path& folder, const std::string& config, const std::string& run,
+                  const Arguments& overrides = {});
+
 }  // namespace transformlet

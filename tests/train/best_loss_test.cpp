@@ -5,43 +5,27 @@
 #include <cmath>
 #include <map>
 
-#include "train/config/reader.h"
+#include "tests/train/task_tools.h"
 #include "train/evaluation.h"
 
 namespace transformlet {
 namespace {
 
-using Row = std::vector<int32_t>;
-using Distribution = std::map<Row, double>;  // strings and their probabilities
+using Distribution = std::map<Ids, double>;  // strings and their probabilities
 
-struct TaskConfig {
-  Choice<Task> task;
-  void describe(Fields& field) { field.variant("task", "name", task, "what is to be learned"); }
-};
-
-Choice<Task> task_of(const std::string& keys, uint64_t seed = 42) {
-  auto config = read_config_text<TaskConfig>("task", "task: {" + keys + "}");
-  config.task->prepare(seed);
-  return std::move(config.task);
-}
-
-Batch first_of(const Task& task, int64_t count) {
-  std::vector<int64_t> places;
-  for (int64_t i = 0; i < count; ++i) places.push_back(i);
-  return task.batch(Split::train, places);
-}
+Batch first_of(const Task& task, int64_t count) { return task.batch(Split::train, first(count)); }
 
 // An example as one string: its first token, then all targets.
-Row text_of(const Batch& batch, int64_t row) {
+Ids text_of(const Batch& batch, int64_t row) {
   const int64_t length = batch.targets.shape()[1];
-  Row text{batch.inputs[row * length]};
+  Ids text{batch.inputs[row * length]};
   text.insert(text.end(), batch.targets.data() + row * length, batch.targets.data() + (row + 1) * length);
   return text;
 }
 
 // The sum of -log p(token | the tokens before), for all but the first: each probability is that of all strings which
 // begin so, over that of those which begin as well up to the token.
-double loss_by_counting(const Distribution& strings, const Row& text) {
+double loss_by_counting(const Distribution& strings, const Ids& text) {
   std::vector<double> beginning(text.size() + 1);
   for (const auto& [string, probability] : strings) {
     for (size_t length = 0; length <= text.size(); ++length) {
@@ -62,7 +46,7 @@ Distribution repeated(int32_t vocab_size, int64_t seq_len, int64_t shortest) {
   for (int64_t length = shortest; length <= longest; ++length) {
     const auto count = static_cast<int64_t>(std::pow(vocab_size, length));
     for (int64_t number = 0; number < count; ++number) {
-      Row string;
+      Ids string;
       int64_t rest = number;
       for (int64_t i = 0; i <= seq_len; ++i, rest /= vocab_size) {
         string.push_back(i < length ? static_cast<int32_t>(rest % vocab_size)
@@ -75,20 +59,20 @@ Distribution repeated(int32_t vocab_size, int64_t seq_len, int64_t shortest) {
 }
 
 // All that `dyck` may draw behind `text`, which begins with 0.
-void add_nested(Distribution& strings, const Row& text, const Row& open, double probability, int32_t kinds,
+void add_nested(Distribution& strings, const Ids& text, const Ids& open, double probability, int32_t kinds,
                 size_t max_depth, size_t length) {
   if (text.size() == length) {
     strings[text] += probability;
     return;
   }
-  const auto go_on = [&](int32_t token, Row then_open, double share) {
-    Row longer = text;
+  const auto go_on = [&](int32_t token, Ids then_open, double share) {
+    Ids longer = text;
     longer.push_back(token);
     add_nested(strings, longer, then_open, probability * share, kinds, max_depth, length);
   };
   const double opening = open.empty() ? 1 : open.size() == max_depth ? 0 : 0.5;
   for (int32_t kind = 1; opening > 0 && kind <= kinds; ++kind) {
-    Row deeper = open;
+    Ids deeper = open;
     deeper.push_back(kind);
     go_on(kind, deeper, opening / kinds);
   }

@@ -5,38 +5,14 @@
 #include <map>
 #include <set>
 
-#include "train/config/reader.h"
-#include "train/task.h"
+#include "tests/train/task_tools.h"
 
 namespace transformlet {
 namespace {
 
-using Row = std::vector<int32_t>;
 constexpr int32_t ignored = CrossEntropyOptions().ignored;
 
-struct TaskConfig {
-  Choice<Task> task;
-  void describe(Fields& field) { field.variant("task", "name", task, "what is to be learned"); }
-};
-
-Choice<Task> task_of(const std::string& keys, uint64_t seed = 42) {
-  auto config = read_config_text<TaskConfig>("task", "task: {" + keys + "}");
-  config.task->prepare(seed);
-  return std::move(config.task);
-}
-
-Row row_of(const Tokens& tokens, int64_t row) {
-  const int64_t length = tokens.shape()[1];
-  return {tokens.data() + row * length, tokens.data() + (row + 1) * length};
-}
-
-std::vector<int64_t> first(int64_t count) {
-  std::vector<int64_t> places;
-  for (int64_t i = 0; i < count; ++i) places.push_back(i);
-  return places;
-}
-
-int64_t number(const Row& digits) {
+int64_t number(const Ids& digits) {
   int64_t value = 0;
   for (const int32_t digit : digits) value = 10 * value + digit;
   return value;
@@ -48,10 +24,10 @@ TEST(Addition, TheSumStandsBehindTheSign) {
     const Batch batch = task->batch(Split::train, first(200));
     EXPECT_EQ(batch.inputs.shape(), (Shape{200, 11}));
     for (int64_t row = 0; row < 200; ++row) {
-      const Row in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
+      const Ids in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
       EXPECT_EQ(in[3], 10);
       EXPECT_EQ(in[7], 11);
-      Row sum(out.begin() + 7, out.end());
+      Ids sum(out.begin() + 7, out.end());
       EXPECT_TRUE(std::equal(sum.begin(), sum.end() - 1, in.begin() + 8)) << "what was written is read";
       if (order == "reversed") std::reverse(sum.begin(), sum.end());
       EXPECT_EQ(number(sum), number({in.begin(), in.begin() + 3}) + number({in.begin() + 4, in.begin() + 7}));
@@ -64,7 +40,7 @@ TEST(Recall, TargetsAreTheValuesOfKeys) {
   const auto task = task_of("name: recall, vocab_size: 40, seq_len: 20, num_pairs: 4");
   const Batch batch = task->batch(Split::train, first(100));
   for (int64_t row = 0; row < 100; ++row) {
-    const Row in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
+    const Ids in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
     std::map<int32_t, int32_t> values;
     for (size_t i = 0; i < 8; i += 2) values[in[i]] = in[i + 1];
     EXPECT_EQ(values.size(), 4u);
@@ -86,7 +62,7 @@ TEST(Parity, IsThatOfTheOnes) {
   const Batch last = task_of("name: parity, seq_len: 9, at_every_place: false")->batch(Split::train, first(50));
   EXPECT_EQ(all.inputs.ids(), last.inputs.ids());
   for (int64_t row = 0; row < 50; ++row) {
-    const Row in = row_of(all.inputs, row), out = row_of(all.targets, row), one = row_of(last.targets, row);
+    const Ids in = row_of(all.inputs, row), out = row_of(all.targets, row), one = row_of(last.targets, row);
     for (size_t i = 0; i < in.size(); ++i) {
       EXPECT_EQ(out[i], std::count(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(i) + 1, 1) % 2);
       EXPECT_EQ(one[i], i + 1 == in.size() ? out[i] : ignored);
@@ -99,10 +75,10 @@ TEST(Dyck, BracketsNestAndStayWithinTheDepth) {
   const Batch batch = task->batch(Split::train, first(100));
   std::set<size_t> depths;
   for (int64_t row = 0; row < 100; ++row) {
-    const Row in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
+    const Ids in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
     EXPECT_EQ(in[0], 0);
     EXPECT_TRUE(std::equal(out.begin(), out.end() - 1, in.begin() + 1));
-    Row open;
+    Ids open;
     for (const int32_t token : out) {
       if (token <= 3) {
         open.push_back(token);
@@ -124,7 +100,7 @@ TEST(Modular, EveryPairIsInOneSplit) {
     for (const Split split : {Split::train, Split::validation}) {
       const Batch batch = task->batch(split, first(task->size(split)));
       for (int64_t row = 0; row < task->size(split); ++row) {
-        const Row in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
+        const Ids in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
         const int a = in[0], b = in[1], c = out[2];
         EXPECT_EQ(in[2], 11);
         EXPECT_EQ(out[0], ignored);
@@ -151,8 +127,8 @@ TEST(ComputedTasks, ExamplesAreFunctionsOfSeedSplitAndPlaceAndSplitsAreDisjoint)
     SCOPED_TRACE(keys);
     const auto task = task_of(keys), same = task_of(keys), other = task_of(keys, 43);
     const auto row_at = [](const Batch& batch, int64_t place) {
-      Row both = row_of(batch.inputs, place);
-      const Row targets = row_of(batch.targets, place);
+      Ids both = row_of(batch.inputs, place);
+      const Ids targets = row_of(batch.targets, place);
       both.insert(both.end(), targets.begin(), targets.end());
       return both;
     };
@@ -160,7 +136,7 @@ TEST(ComputedTasks, ExamplesAreFunctionsOfSeedSplitAndPlaceAndSplitsAreDisjoint)
       return row_at(of->batch(split, {place}), 0);
     };
     EXPECT_EQ(row(task, Split::train, 7), row_at(same->batch(Split::train, {9, 7}), 1));
-    std::set<Row> train;
+    std::set<Ids> train;
     int same_as_other = 0;
     for (int64_t i = 0; i < 300; ++i) {
       train.insert(row(task, Split::train, i));

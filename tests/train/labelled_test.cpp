@@ -146,7 +146,7 @@ TEST_F(LabelledTask, AFileIsReadInOnePass) {
 TEST_F(LabelledTask, ARunKeepsItsVocabularyAndLabels) {
   const auto again = [&](const std::string& keys) {
     write_bytes(folder.path / "run" / "config.yaml", "task: {name: labelled, " + keys + "}\n");
-    return std::move(read_run_config<LabelledConfig>(folder.path / "run").task);
+    return std::move(read_run_config<TaskConfig>(folder.path / "run").task);
   };
   fs::create_directory(folder.path / "run");
   const std::string keys = file("a", "x\tb b a\ny\tb a\nz\tc c\n") + no_splits;

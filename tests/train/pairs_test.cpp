@@ -3,43 +3,21 @@
 
 #include <set>
 
-#include "tests/train/storage_tools.h"
-#include "train/config/reader.h"
-#include "train/task.h"
+#include "tests/train/task_tools.h"
 
 namespace transformlet {
 namespace {
 
 namespace fs = std::filesystem;
-using Ids = std::vector<int32_t>;
 constexpr int32_t ignored = CrossEntropyOptions().ignored;
 
-struct PairsConfig {
-  Choice<Task> task;
-  void describe(Fields& field) { field.variant("task", "name", task, "what is to be learned"); }
-};
-
-class PairsTask : public testing::Test {
+class PairsTask : public FileTask {
  protected:
-  Choice<Task> task(const std::string& keys) const {
-    return std::move(read_config_text<PairsConfig>("pairs", "task: {name: pairs, " + keys + "}").task);
-  }
-  std::string file(const std::string& name, const std::string& text) const {
-    write_bytes(folder.path / name, text);
-    return "path: " + (folder.path / name).string();
-  }
+  PairsTask() : FileTask("pairs") {}
+
   std::string all_for_training(const std::string& text) const {
     return file("pairs", text) + ", val_fraction: 0, test_fraction: 0";
   }
-  // The message, without the place and the path of this test's folder.
-  std::string refusal(const std::string& keys) const {
-    std::string text = error_of([&] { task(keys); });
-    while (text.find(folder.path.string() + "/") != text.npos)
-      text.erase(text.find(folder.path.string() + "/"), folder.path.string().size() + 1);
-    return text.substr(text.find(" task.") + 1);
-  }
-
-  TemporaryFolder folder;
 };
 
 // Ids are in the order of code points: a 0, b 1, é 2; the end 0, then BA 1, TA 2.
@@ -126,9 +104,9 @@ TEST_F(PairsTask, ARunKeepsItsVocabularies) {
   task(keys)->save(folder.path / "run");
   write_bytes(folder.path / "run" / "config.yaml", "task: {name: pairs, " + keys + "}\n");
   write_bytes(folder.path / "pairs", "b\tx\nb\tx\n");
-  EXPECT_EQ(read_run_config<PairsConfig>(folder.path / "run").task->sizes().source_vocab_size, 1);
+  EXPECT_EQ(read_run_config<TaskConfig>(folder.path / "run").task->sizes().source_vocab_size, 1);
   write_bytes(folder.path / "pairs", "ab\tx\n");
-  EXPECT_NE(error_of([&] { read_run_config<PairsConfig>(folder.path / "run"); }).find("'a' is not in the vocabulary"),
+  EXPECT_NE(error_of([&] { read_run_config<TaskConfig>(folder.path / "run"); }).find("'a' is not in the vocabulary"),
             std::string::npos);
 }
 

@@ -4,27 +4,14 @@
 #include <set>
 
 #include "tests/tensors.h"
-#include "train/config/reader.h"
+#include "tests/train/task_tools.h"
 #include "train/experiment.h"
 
 namespace transformlet {
 namespace {
 
-struct RepeatConfig {
-  Choice<Task> task;
-  void describe(Fields& field) { field.variant("task", "name", task, "what is to be learned"); }
-};
-
 Choice<Task> repeat(const std::string& keys, uint64_t seed = 42) {
-  auto config = read_config_text<RepeatConfig>("repeat", "task: {name: repeat, " + keys + "}");
-  config.task->prepare(seed);
-  return std::move(config.task);
-}
-
-using Row = std::vector<int32_t>;
-Row row_of(const Tokens& tokens, int64_t row) {
-  const int64_t length = tokens.shape()[1];
-  return {tokens.data() + row * length, tokens.data() + (row + 1) * length};
+  return task_of("name: repeat, " + keys, seed, "repeat");
 }
 
 TEST(Repeat, IsAStringTwiceAndItsNextTokens) {
@@ -34,7 +21,7 @@ TEST(Repeat, IsAStringTwiceAndItsNextTokens) {
   EXPECT_TRUE(batch.mask.is_causal());
   EXPECT_EQ(counted_targets(batch.targets), 24);
   for (int64_t row = 0; row < 2; ++row) {
-    const Row inputs = row_of(batch.inputs, row), targets = row_of(batch.targets, row);
+    const Ids inputs = row_of(batch.inputs, row), targets = row_of(batch.targets, row);
     for (size_t i = 0; i < 12; ++i) {
       EXPECT_EQ(inputs[i], inputs[(i + 6) % 12]);
       EXPECT_EQ(targets[i], inputs[(i + 1) % 12]);
@@ -48,7 +35,7 @@ TEST(Repeat, AnExampleIsAFunctionOfSeedSplitAndPlace) {
   const auto row = [](const Choice<Task>& of, Split split, std::vector<int64_t> places, int64_t at) {
     return row_of(of->batch(split, places).inputs, at);
   };
-  const Row seven = row(task, Split::train, {7}, 0);
+  const Ids seven = row(task, Split::train, {7}, 0);
   EXPECT_EQ(seven, row(same, Split::train, {9, 7, 8}, 1));
   EXPECT_NE(seven, row(other, Split::train, {7}, 0));
   EXPECT_NE(seven, row(task, Split::train, {8}, 0));
@@ -63,10 +50,10 @@ TEST(Repeat, SplitsAreDisjoint) {
         "vocab_size: 5, seq_len: 8, train_size: 10000, val_size: 1000, test_size: 1000, "
         "vary_length: " +
         vary);
-    std::set<Row> seen;
+    std::set<Ids> seen;
     size_t total = 0;
     for (const Split split : {Split::train, Split::validation, Split::test}) {
-      std::set<Row> rows;
+      std::set<Ids> rows;
       for (int64_t i = 0; i < task->size(split); ++i) rows.insert(row_of(task->batch(split, {i}).inputs, 0));
       EXPECT_GT(rows.size(), 10u);
       total += rows.size();
@@ -82,7 +69,7 @@ TEST(Repeat, LengthsVaryFromAQuarterToAHalf) {
   const auto task = repeat("vocab_size: 100000, seq_len: 16, vary_length: true");
   std::map<int64_t, int> lengths;
   for (int64_t i = 0; i < 1000; ++i) {
-    const Row row = row_of(task->batch(Split::train, {i}).inputs, 0);
+    const Ids row = row_of(task->batch(Split::train, {i}).inputs, 0);
     int64_t length = 1;
     while (!std::equal(row.begin() + length, row.end(), row.begin())) ++length;
     ++lengths[length];

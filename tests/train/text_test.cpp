@@ -3,8 +3,7 @@
 
 #include <set>
 
-#include "tests/train/storage_tools.h"
-#include "train/config/reader.h"
+#include "tests/train/task_tools.h"
 #include "train/experiment.h"
 #include "train/tasks/text_data.h"
 #include "train/tokenizers/tokenizer_file.h"
@@ -13,39 +12,10 @@ namespace transformlet {
 namespace {
 
 namespace fs = std::filesystem;
-using Ids = std::vector<int32_t>;
-
-struct TextConfig {
-  Choice<Task> task;
-  void describe(Fields& field) { field.variant("task", "name", task, "what is to be learned"); }
-};
-
-class TextTask : public testing::Test {
+class TextTask : public FileTask {
  protected:
-  Choice<Task> task(const std::string& keys) const {
-    auto config = read_config_text<TextConfig>("text", "task: {name: text, " + keys + "}");
-    config.task->prepare(1);
-    return std::move(config.task);
-  }
-  std::string file(const std::string& name, const std::string& text) const {
-    write_bytes(folder.path / name, text);
-    return "path: " + (folder.path / name).string();
-  }
-  // The message, without the place and the path of this test's folder.
-  std::string refusal(const std::string& keys) const {
-    std::string text = error_of([&] { task(keys); });
-    while (text.find(folder.path.string() + "/") != text.npos)
-      text.erase(text.find(folder.path.string() + "/"), folder.path.string().size() + 1);
-    return text.substr(text.find(" task.") + 1);
-  }
-
-  TemporaryFolder folder;
+  TextTask() : FileTask("text") {}
 };
-
-Ids row_of(const Tokens& tokens, int64_t row) {
-  const int64_t length = tokens.shape()[1];
-  return {tokens.data() + row * length, tokens.data() + (row + 1) * length};
-}
 
 std::string text_of(const Ids& ids) { return {ids.begin(), ids.end()}; }
 
@@ -137,7 +107,7 @@ TEST_F(TextTask, UsesATokenizerFileAndSavesIt) {
   write_bytes(folder.path / "run" / "tokenizer.json", characters_tokenizer(std::span(&more, 1))->json());
   write_bytes(folder.path / "run" / "config.yaml", "task: {name: text, " + keys + "}\n");
   fs::remove(folder.path / "t.json");
-  const auto config = read_run_config<TextConfig>(folder.path / "run");
+  const auto config = read_run_config<TaskConfig>(folder.path / "run");
   EXPECT_EQ(config.task->sizes().vocab_size, 3);
   EXPECT_EQ(refusal(keys), "task.tokenizer: 't.json' is neither bytes nor characters, nor is there such a file");
 }
