@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "base/fields.h"
+#include "base/random.h"
 #include "base/registry.h"
 #include "layers/model.h"
+#include "optim/optimizer.h"
 
 namespace transformlet {
 
@@ -28,12 +30,18 @@ struct ProbeView {
   int64_t step;  // that have been done
   const Model& model;
   const Parameters& parameters;
-  // Of the loss on the batch of the next step, as that step will compute them: in the order of the parameters.
-  std::function<TensorList()> gradients;
-  // Of the weights, what the newest step has changed: in the order of the parameters; empty: no step has been done.
-  const TensorList& updates;
   // Examples that training does not see, always the same; of training where there are no others.
   const ModelInputs& examples;
+  Tokens targets = {};  // of the examples
+  // Of the weights, what the newest step has changed: in the order of the parameters; empty: no step has been done.
+  TensorList updates = {};
+  // The loss on the batch of the next step, as that step will compute it, dropout included, in parts that add up to it.
+  // Each call makes the graph of a part anew.
+  std::vector<std::function<Tensor()>> loss_parts = {};
+  // Of that loss: in the order of the parameters.
+  std::function<TensorList()> gradients = {};
+  const Optimizer* optimizer = nullptr;
+  RandomKey key{0};  // for what a probe draws: another one for each probe and step
 };
 
 using Measurements = std::vector<std::pair<std::string, double>>;

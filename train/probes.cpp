@@ -34,6 +34,14 @@ void Probes::before_step(int64_t steps_done) {
   }
 }
 
+std::vector<std::function<Tensor()>> Probes::loss_parts(int64_t step) const {
+  std::vector<std::function<Tensor()>> parts;
+  for (MicroBatch& part : training_step_.micro_batches(step)) {
+    parts.emplace_back([this, step, part = std::move(part)] { return training_step_.loss(part, step); });
+  }
+  return parts;
+}
+
 JsonFields Probes::measure(int64_t steps_done) {
   JsonFields fields;
   TensorList updates;
@@ -42,16 +50,21 @@ JsonFields Probes::measure(int64_t steps_done) {
     const TensorList after = experiment_.parameters.tensors();
     for (size_t i = 0; i < after.size(); ++i) updates.push_back(after[i] - before_[i]);
   }
-  std::optional<ModelInputs> examples;
+  std::optional<Batch> examples;
   for (const auto& [name, probe] : config_.probes.all()) {
     if (!probe->cadence().is_due(steps_done)) continue;
-    if (!examples) examples = examples_of(config_).model_inputs();
+    if (!examples) examples = examples_of(config_);
+    const ModelInputs inputs = examples->model_inputs();
     const ProbeView view{.step = steps_done,
                          .model = *experiment_.model,
                          .parameters = experiment_.parameters,
-                         .gradients = [&] { return training_step_.gradients(steps_done); },
+                         .examples = inputs,
+                         .targets = examples->targets,
                          .updates = updates,
-                         .examples = *examples};
+                         .loss_parts = loss_parts(steps_done),
+                         .gradients = [&] { return training_step_.gradients(steps_done); },
+                         .optimizer = experiment_.optimizer.get(),
+                         .key = RandomKey(config_.seed_value()) / "probe" / name / steps_done};
     for (auto& [key, value] : probe->measure(view)) fields.push_back({name + "/" + key, value});
   }
   return fields;

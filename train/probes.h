@@ -18,6 +18,8 @@ class Probes {
   JsonFields measure(int64_t steps_done);
 
  private:
+  std::vector<std::function<Tensor()>> loss_parts(int64_t step) const;
+
   const ExperimentConfig& config_;
   Experiment& experiment_;
   TrainingStep& training_step_;

@@ -51,9 +51,9 @@ ProbeView view_of(const Model& model, const Parameters& parameters, const ModelI
   return {.step = 1,
           .model = model,
           .parameters = parameters,
-          .gradients = gradients,
+          .examples = examples,
           .updates = updates,
-          .examples = examples};
+          .gradients = gradients};
 }
 
 // Tokens 5 6 5 6. The first head attends evenly to what it may see; the second, once a token comes again, to what
