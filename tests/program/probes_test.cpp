@@ -25,7 +25,8 @@ class ProbesOfARun : public testing::Test {
 
 bool is_of_a_probe(const std::string& line) { return line.find("\"norms/") != line.npos; }
 
-const Arguments with_probes = {"probes.norms.every=20", "probes.attention={steps: [0, 7], also: none}"};
+const Arguments with_probes = {"probes.norms.every=20", "probes.attention={steps: [0, 7], also: none}",
+                               "probes.activations.steps=[7]"};
 
 TEST_F(ProbesOfARun, ChangeNothing) {
   ASSERT_EQ(train("plain").status, 0);
