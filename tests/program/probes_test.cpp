@@ -26,7 +26,8 @@ class ProbesOfARun : public testing::Test {
 bool is_of_a_probe(const std::string& line) { return line.find("\"norms/") != line.npos; }
 
 const Arguments with_probes = {"probes.norms.every=20", "probes.attention={steps: [0, 7], also: none}",
-                               "probes.activations.steps=[7]", "probes.in_context.steps=[7]"};
+                               "probes.activations.steps=[7]", "probes.in_context.steps=[7]",
+                               "probes.spectra={steps: [7], activations: [output, hidden, values], leading: 2}"};
 
 TEST_F(ProbesOfARun, ChangeNothing) {
   ASSERT_EQ(train("plain").status, 0);

@@ -6,11 +6,19 @@
 
 #include "layers/decoder.h"
 #include "study/probe.h"
+#include "train/config/reader.h"
 
 namespace transformlet {
 
-inline std::map<std::string, double> measured(const std::string& name, const ProbeView& view) {
-  const Measurements values = registry<Probe>().at(name).make()->measure(view);
+struct ProbesConfig {
+  Selection<Probe> probes;
+  void describe(Fields& field) { field.selection("probes", probes, ""); }
+};
+
+inline std::map<std::string, double> measured(const std::string& name, const ProbeView& view,
+                                              const std::string& keys = "") {
+  const auto config = read_config_text<ProbesConfig>("probe", "probes: {" + name + ": {every: 1, " + keys + "}}");
+  const Measurements values = config.probes.find(name)->measure(view);
   return {values.begin(), values.end()};
 }
 
