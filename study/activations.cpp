@@ -1,6 +1,7 @@
 // How large activations are, and how many hidden units never fire, on examples that training does not see. For what
-// each block leaves in the residual stream (`output`), for the hidden units of each feed-forward layer (`hidden`) and
-// for the sums of values of each attention layer (`values`), over all tokens but padding:
+// each block leaves in the residual stream (`output`) and what its layers add to it (`attention_output` ...), for the
+// hidden units of each feed-forward layer (`hidden`) and for the sums of values of each attention layer (`values`),
+// over all tokens but padding:
 //
 //   rms    the root mean square over tokens and units
 //   dead   of `hidden`: the share of units that are above 0 at no token. Those of ReLU are 0 there, and no gradient
@@ -25,7 +26,7 @@ class Meter : public Tap {
   explicit Meter(const ProbeView& view) : view_(view) {}
 
   bool wants(std::string_view name) const override {
-    return name.ends_with(".output") || name.ends_with(".hidden") || name.ends_with(".values");
+    return name.ends_with("output") || name.ends_with(".hidden") || name.ends_with(".values");
   }
 
   Tensor receive(std::string_view name, const Tensor& x) override {

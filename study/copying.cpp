@@ -13,8 +13,8 @@
 // For decoders. Cost: no pass; a product (d_model, ids) x (ids, d_model) a layer, and the eigenvalues of small
 // matrices.
 #include "autograd/ops.h"
-#include "layers/decoder.h"
 #include "study/linear_algebra.h"
+#include "study/logit_parts.h"
 #include "study/probe.h"
 
 namespace transformlet {
@@ -71,10 +71,6 @@ struct Copying : Probe {
   }
 
  private:
-  static const Tensor& unembedding(const Decoder& decoder) {
-    return decoder.head ? decoder.head->weight : decoder.embedding.weight;
-  }
-
   // (d, d)
   static Tensor circuit(const MultiheadAttention& attention, int64_t head, const Tensor& token_to_token) {
     const MultiheadAttentionOptions& options = attention.options;

@@ -55,8 +55,9 @@ struct Spectra : Probe {
   int64_t leading = 0;
 
   void describe_keys(Fields& field) override {
-    field("activations", activations, "which: what blocks put out, hidden units, attention's sums of values",
-          one_of({"output", "hidden", "values"}));
+    field("activations", activations,
+          "which: what a block leaves in the residual stream, what layers add to it, hidden units, sums of values",
+          one_of({"output", "attention_output", "feed_forward_output", "hidden", "values"}));
     field("leading", leading, "singular values of each matrix to write down, the largest first", between(0, 1000000));
   }
 
