@@ -120,6 +120,7 @@ int run(int argc, char** argv) {
   describe_app->add_option("CONFIG", describe.config, "a YAML file: its values and the model's parameters");
   describe_app->add_option("key=value", describe.overrides, overrides_help);
   describe_app->add_flag("--schema", describe.schema, "print a JSON Schema for editors");
+  describe_app->add_flag("--taps", describe.taps, "list the model's activations that can be looked at or replaced");
   describe_app->callback([&] { status = describe_command(describe); });
 
   GradcheckArguments gradcheck;

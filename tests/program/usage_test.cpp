@@ -191,6 +191,13 @@ TEST_F(Usage, Describe) {
                                             1e-9 * 3 * 32 * 6 * 2 * (weights + attention))))
       << one.out;
 
+  const Outcome taps = run({"describe", "small.yaml", "--taps"});
+  EXPECT_EQ(taps.status, 0);
+  EXPECT_EQ(lines_of(taps.out).size(), 2u * 12 + 1);
+  EXPECT_NE(taps.out.find("encoder.blocks.1.attention.weights    (batch, 2, 6, 6)\n"), std::string::npos) << taps.out;
+  EXPECT_EQ(run({"describe", "--taps"}).err,
+            "describe: --taps are those of a config: transformlet describe CONFIG --taps\n");
+
   const Outcome schema = run({"describe", "--schema"});
   EXPECT_EQ(schema.status, 0);
   const auto json = nlohmann::json::parse(schema.out);

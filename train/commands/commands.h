@@ -30,6 +30,7 @@ int evaluate_command(const EvaluateArguments& arguments);
 struct DescribeArguments {
   std::string config;  // empty: all keys that there are
   bool schema = false;
+  bool taps = false;  // the model's activations instead of its parameters
   std::vector<std::string> overrides;
 };
 int describe_command(const DescribeArguments& arguments);
