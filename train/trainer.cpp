@@ -83,10 +83,13 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
   }
   // Only now: a checkpoint that does not fit must not cost the run a line.
   cut_metrics(run.metrics_path(), resumed == nullptr ? -1 : steps_done_);
+  cut_hashes(run.hashes_path(), resumed == nullptr ? -1 : steps_done_);
   metrics_.emplace(run.metrics_path());
+  hashes_.emplace(run.hashes_path(), experiment_.parameters);
 }
 
 int Trainer::train() {
+  hash();
   if (steps_done_ == 0 && saved_ != 0) probe();
   if (steps_done_ == 0 && config_.checkpoint.is_due(0)) save();
   while (!is_over()) {
@@ -120,6 +123,7 @@ void Trainer::step() {
   }
   ++steps_done_;
   if (averages_) averages_->update(steps_done_);
+  hash();
 
   val_loss_.reset();
   is_best_ = false;
@@ -164,6 +168,8 @@ void Trainer::probe() {
   line.push_back({"perf/probes_ms", 1e3 * stopwatch.lap()});
   metrics_->log(steps_done_, line);
 }
+
+void Trainer::hash() { hashes_->write(hashes_of(experiment_.parameters, steps_done_)); }
 
 void Trainer::stop_early() {
   run_.log_event("stopped_early", {{"step", steps_done_}, {"best_val_loss", *early_stop_.best_val_loss()}});
@@ -216,6 +222,7 @@ void Trainer::fail_diverged(const std::string& what, const std::string& first) {
 void Trainer::save() {
   require_finite_weights();
   metrics_->sync();
+  hashes_->sync();
   Checkpoint checkpoint;
   checkpoint.step = steps_done_;
   checkpoint.weights = named(experiment_.parameters);
