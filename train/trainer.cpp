@@ -30,11 +30,11 @@ void add_score(Split split, const Score& score, JsonFields& line) {
   const bool with_counts = split == Split::test;
   add("loss", score.loss());
   if (const auto best = score.best_loss()) add("best_loss", *best);
-  add("accuracy", score.accuracy());
-  if (with_counts) {
-    add("correct", score.correct);
-    add("positions", score.positions);
+  if (const auto accuracy = score.accuracy()) {
+    add("accuracy", *accuracy);
+    if (with_counts) add("correct", score.correct);
   }
+  if (with_counts) add("positions", score.positions);
   if (const auto accuracy = score.sequence_accuracy()) {
     add("sequence_accuracy", *accuracy);
     if (with_counts) {
@@ -155,8 +155,8 @@ void Trainer::measure() {
     val_loss_ = score.loss();
     is_best_ = early_stop_.measure(score.loss()) && config_.checkpoint.keep_best;
     add_score(Split::validation, score, line);
-    std::string note = fmt::format("step {}: val/loss {:.5g}{}, val/accuracy {:.5g}", steps_done_, score.loss(),
-                                   best_loss_note(score), score.accuracy());
+    std::string note = fmt::format("step {}: val/loss {:.5g}{}", steps_done_, score.loss(), best_loss_note(score));
+    if (const auto accuracy = score.accuracy()) note += fmt::format(", val/accuracy {:.5g}", *accuracy);
     if (const auto accuracy = score.sequence_accuracy())
       note += fmt::format(", val/sequence_accuracy {:.5g}", *accuracy);
     if (const auto bits = score.bits_per_byte()) note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
