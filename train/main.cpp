@@ -136,6 +136,34 @@ int run(int argc, char** argv) {
   branch_app->add_option("--output", branch.output, "the folder for the new run (default: runs/branch/<number>)");
   branch_app->callback([&] { status = branch_command(branch); });
 
+  CompareArguments compare;
+  CLI::App* const compare_app =
+      app.add_subcommand("compare", "where two runs part: keys, weights by step and name, metrics");
+  compare_app->add_option("RUN", compare.a, "the folder of a run")->required();
+  compare_app->add_option("OTHER", compare.b, "that of another one")->required();
+  compare_app->footer("Exit status: 0 equal, 1 different, 2 it can't be told.");
+  compare_app->callback([&] { status = compare_command(compare); });
+
+  LandscapeArguments landscape;
+  CLI::App* const landscape_app =
+      app.add_subcommand("landscape", "the loss on the line between two checkpoints, or on a random plane around one");
+  landscape_app
+      ->add_option("RUN", landscape.words,
+                   "one or two runs or their checkpoints/step-N, then keys of the first one's config: "
+                   "evaluate.examples=200")
+      ->required();
+  landscape_app->add_option("--points", landscape.points, "on the line, or on each side of the plane; odd")
+      ->capture_default_str()
+      ->check(at_least(3));
+  landscape_app->add_option("--radius", landscape.radius, "half a side of the plane, in norms of the weights")
+      ->capture_default_str();
+  landscape_app->add_option("--seed", landscape.seed, "of the plane's directions")
+      ->capture_default_str()
+      ->check(at_least(0));
+  landscape_app->add_option("--split", landscape.split, "train, val or test")->capture_default_str();
+  landscape_app->add_option("--output", landscape.output, "a TSV file to write all points to");
+  landscape_app->callback([&] { status = landscape_command(landscape); });
+
   DescribeArguments describe;
   CLI::App* const describe_app = app.add_subcommand("describe", "say what a config may hold, or what one config means");
   describe_app->add_option("CONFIG", describe.config, "a YAML file: its values and the model's parameters");

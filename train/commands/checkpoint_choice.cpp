@@ -32,4 +32,11 @@ void require_run(const std::string& command, const std::filesystem::path& run) {
   throw UsageError(fmt::format("{}: {} is not the folder of a run (it has no config.yaml)", command, run.string()));
 }
 
+Split split_named(const std::string& command, const std::string& name) {
+  for (const Split split : {Split::train, Split::validation, Split::test}) {
+    if (name == name_of(split)) return split;
+  }
+  throw UsageError(fmt::format("{}: there is no split '{}'; there are train, val and test", command, name));
+}
+
 }  // namespace transformlet

@@ -43,6 +43,22 @@ struct BranchArguments {
 };
 int branch_command(const BranchArguments& arguments);
 
+struct CompareArguments {
+  std::string a, b;  // runs
+};
+// 0: they are equal; 1: they differ; what keeps it from telling is a UsageError.
+int compare_command(const CompareArguments& arguments);
+
+struct LandscapeArguments {
+  std::vector<std::string> words;  // one or two runs or checkpoints, and key=value
+  int64_t points = 21;
+  double radius = 1;
+  uint64_t seed = 0;
+  std::string split = "val";
+  std::string output;  // a TSV file to write all points to; empty: none
+};
+int landscape_command(const LandscapeArguments& arguments);
+
 struct DescribeArguments {
   std::string config;  // empty: all keys that there are
   bool schema = false;

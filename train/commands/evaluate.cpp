@@ -13,13 +13,6 @@
 namespace transformlet {
 namespace {
 
-Split split_named(const std::string& name) {
-  for (const Split split : {Split::train, Split::validation, Split::test}) {
-    if (name == name_of(split)) return split;
-  }
-  throw UsageError(fmt::format("evaluate: there is no split '{}'; there are train, val and test", name));
-}
-
 bool wants_averages(const EvaluateArguments& arguments, const Checkpoint& checkpoint) {
   const bool has_averages = !checkpoint.averaged_weights.empty();
   if (arguments.weights.empty()) return has_averages;
@@ -38,7 +31,7 @@ bool wants_averages(const EvaluateArguments& arguments, const Checkpoint& checkp
 }  // namespace
 
 int evaluate_command(const EvaluateArguments& arguments) {
-  const Split split = split_named(arguments.split);
+  const Split split = split_named("evaluate", arguments.split);
   const std::filesystem::path run = arguments.run;
   require_run("evaluate", run);
   ExperimentConfig config = read_run_config<ExperimentConfig>(run, arguments.overrides);
