@@ -6,20 +6,16 @@
 #include "train/evaluation.h"
 
 namespace transformlet {
-namespace {
 
-constexpr int64_t most_examples = 64;
+static constexpr int64_t most_examples = 64;
 
-// The first of the validation split, or of training where there are none.
-Batch examples_of(const ExperimentConfig& config) {
+Batch probe_examples(const ExperimentConfig& config) {
   const Split split = config.task->size(Split::validation) > 0 ? Split::validation : Split::train;
   std::vector<int64_t> examples(static_cast<size_t>(
       std::min({most_examples, config.train.micro_batch_size(), config.task->evaluation_size(split)})));
   std::iota(examples.begin(), examples.end(), 0);
   return config.task->evaluation_batch(split, examples);
 }
-
-}  // namespace
 
 Probes::Probes(const ExperimentConfig& config, Experiment& experiment, TrainingStep& training_step)
     : config_(config), experiment_(experiment), training_step_(training_step) {}
@@ -53,7 +49,7 @@ JsonFields Probes::measure(int64_t steps_done) {
   std::optional<Batch> examples;
   for (const auto& [name, probe] : config_.probes.all()) {
     if (!probe->cadence().is_due(steps_done)) continue;
-    if (!examples) examples = examples_of(config_);
+    if (!examples) examples = probe_examples(config_);
     const ModelInputs inputs = examples->model_inputs();
     const ProbeView view{.step = steps_done,
                          .model = *experiment_.model,
