@@ -78,7 +78,14 @@ void ExperimentConfig::describe(Fields& field) {
               "needs validation examples");
   field.check([&] { return task->data_bytes() <= machine_memory(); }, {"task"},
               "its data needs more memory than the machine has");
-  field.check([&] { return model->misfit(task->sizes()); }, {"model", "task"});
+  field.check(
+      [&] {
+        if (task->sizes().features > 0 && !model->reads_real_inputs()) {
+          return fmt::format("{} reads tokens, and this task has real inputs: mlp reads them", model.name());
+        }
+        return model->misfit(task->sizes());
+      },
+      {"model", "task"});
   field.check([&] { return misfit_of_probes(*this); }, {"probes", "model", "task"});
   field.check([&] { return estimated_memory(*this) <= machine_memory(); }, {"model", "task", "train.batch_size"},
               "with this task and batch size needs more memory than the machine has");

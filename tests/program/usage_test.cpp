@@ -39,7 +39,7 @@ TEST_F(Usage, WrongWords) {
   refuses({},
           "transformlet: a command is missing, one of train, evaluate, memories, describe, gradcheck, find-lr, bench, "
           "import, "
-          "export, generate, tokenize (see transformlet --help)");
+          "export, generate, reproduce, tokenize (see transformlet --help)");
   refuses({"tarin"}, "transformlet: The following argument was not expected: tarin (see transformlet --help)");
   refuses({"--bogus"}, "transformlet: The following argument was not expected: --bogus (see transformlet --help)");
   refuses({"train", "small.yaml", "--bogus"},
