@@ -40,7 +40,7 @@ Tensor Decoder::embed(const Tokens& ids, const Pass& pass) const {
 
 Tensor Decoder::operator()(const ModelInputs& inputs, const Pass& pass) const {
   const Tensor x = blocks(embed(inputs.ids, pass), inputs.mask & own_mask(pass.offset()), pass);
-  return head ? (*head)(x) : linear(x, embedding.weight);
+  return pass.tap("", "logits", head ? (*head)(x) : linear(x, embedding.weight));
 }
 
 TensorList Decoder::attention_maps(const Tokens& ids, const Mask& mask) const {

@@ -49,10 +49,13 @@ EncoderBlock::EncoderBlock(const Scope& scope, const EncoderOptions& options)
       feed_forward_post_norm(
           norm_if(options.norm_position == NormPosition::post, scope / "feed_forward_norm", options)) {}
 
-Tensor EncoderBlock::operator()(const Tensor& x, const Mask& mask, const Pass& pass) const {
-  const Tensor attended = attention_dropout(attention(normed(attention_pre_norm, x), mask, pass), pass);
-  const Tensor y = normed(attention_post_norm, x + attended);
-  const Tensor transformed = feed_forward_dropout(feed_forward(normed(feed_forward_pre_norm, y), pass), pass);
+Tensor EncoderBlock::operator()(const Tensor& given, const Mask& mask, const Pass& pass) const {
+  const Tensor x = pass.tap(path, "input", given);
+  const Tensor attended =
+      pass.tap(path, "attention_output", attention_dropout(attention(normed(attention_pre_norm, x), mask, pass), pass));
+  const Tensor y = pass.tap(path, "middle", normed(attention_post_norm, x + attended));
+  const Tensor transformed = pass.tap(path, "feed_forward_output",
+                                      feed_forward_dropout(feed_forward(normed(feed_forward_pre_norm, y), pass), pass));
   return pass.tap(path, "output", normed(feed_forward_post_norm, y + transformed));
 }
 
@@ -77,7 +80,7 @@ Tensor Encoder::operator()(Tensor x, const Mask& mask, const Pass& pass) const {
     const auto run = [block, mask, pass](const TensorList& in) { return block(in[0], mask, pass); };
     x = pass.recomputes() ? recompute(run, {x}) : block(x, mask, pass);
   }
-  return normed(final_norm, x);
+  return final_norm ? pass.tap(path, "final_norm_output", (*final_norm)(x)) : x;
 }
 
 std::vector<NamedLayer> Encoder::layers() const {
