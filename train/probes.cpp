@@ -23,7 +23,7 @@ static Tensor share(const TrainingStep& training_step, const std::vector<MicroBa
   Tensor sum;
   for (const MicroBatch& part : parts) {
     const int64_t from = std::max(begin - part.first_sample, int64_t{0});
-    const int64_t to = std::min(end - part.first_sample, part.batch.inputs.shape()[0]);
+    const int64_t to = std::min(end - part.first_sample, part.batch.size());
     if (from >= to) continue;
     const Tensor loss =
         training_step.loss({part.batch.samples(from, to), part.first_sample + from, part.counted_targets}, step);
