@@ -63,6 +63,8 @@ struct ModelInputs {
   Tokens source = {};  // (B, Ts); empty: there is none
   Mask source_mask = {};
   Tensor memory = {};  // (B, Ts, width): what read() made of the source before; undefined: the source is read
+  // Another input, which interventions take activations from (study/intervention.h); null: there is none.
+  std::shared_ptr<const ModelInputs> other = {};
 };
 
 class Model {
