@@ -214,6 +214,19 @@ int run(int argc, char** argv) {
                          "read everything again for each token: slower, the same text");
   generate_app->callback([&] { status = generate_command(generate); });
 
+  ReproduceArguments reproduce;
+  CLI::App* const reproduce_app =
+      app.add_subcommand("reproduce", "train what shows published findings, and judge whether it does");
+  reproduce_app->add_option("NAME", reproduce.names, "of findings (default: all)");
+  reproduce_app->add_option("--seeds", reproduce.seeds, "runs of each kind (default: as the finding says)")
+      ->check(at_least(1));
+  reproduce_app->add_option("--folder", reproduce.folder, "where the findings are")->capture_default_str();
+  reproduce_app->add_option("--runs", reproduce.runs, "the folder for the runs; those that are there are used")
+      ->capture_default_str();
+  reproduce_app->add_option("--page", reproduce.page, "the page whose sections are written; empty: none")
+      ->capture_default_str();
+  reproduce_app->callback([&] { status = reproduce_command(reproduce); });
+
   TokenizeCommands tokenize;
   tokenize.add_to(app, status);
 

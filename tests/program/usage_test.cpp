@@ -38,7 +38,7 @@ class Usage : public testing::Test {
 TEST_F(Usage, WrongWords) {
   refuses({},
           "transformlet: a command is missing, one of train, evaluate, describe, gradcheck, find-lr, bench, import, "
-          "export, generate, tokenize (see transformlet --help)");
+          "export, generate, reproduce, tokenize (see transformlet --help)");
   refuses({"tarin"}, "transformlet: The following argument was not expected: tarin (see transformlet --help)");
   refuses({"--bogus"}, "transformlet: The following argument was not expected: --bogus (see transformlet --help)");
   refuses({"train", "small.yaml", "--bogus"},

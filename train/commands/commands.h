@@ -89,6 +89,14 @@ struct GenerateArguments {
 };
 int generate_command(const GenerateArguments& arguments);
 
+struct ReproduceArguments {
+  std::vector<std::string> names;  // empty: all
+  std::string folder = "configs/findings", runs = "runs/findings";
+  std::string page = "docs/gallery.md";  // empty: none is written
+  std::optional<int64_t> seeds;          // none: as the finding says
+};
+int reproduce_command(const ReproduceArguments& arguments);
+
 struct TokenizeTrainArguments {
   std::string path;  // of a text, or of a folder of texts
   int64_t vocab_size = 0;
