@@ -65,6 +65,8 @@ struct ModelInputs {
   Mask source_mask = {};
   Tensor memory = {};  // (B, Ts, width): what read() made of the source before; undefined: the source is read
   Tensor values = {};  // (B, features) or (B, T, features), of any dtype
+  // Another input, which interventions take activations from (study/intervention.h); null: there is none.
+  std::shared_ptr<const ModelInputs> other = {};
 };
 
 class Model {

@@ -31,6 +31,9 @@ class Pass {
 
   // The same pass with a listener.
   Pass with_tap(Tap& tap) const;
+  Tap* listener() const { return tap_; }  // null: nobody listens
+  // For what else a pass draws: in training its own for each step.
+  RandomKey key() const { return key_; }
   // The same pass for the n-th call of a layer that is called more than once, so that each call has its own masks.
   Pass with_call(int64_t call) const;
 
