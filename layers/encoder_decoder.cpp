@@ -20,13 +20,19 @@ MultiheadAttentionOptions cross_attention_options(const EncoderOptions& options)
 CrossBlock::CrossBlock(const Scope& scope, const EncoderOptions& options)
     : path(scope.path()),
       norm_position(options.norm_position),
+      skip(options.skip),
       attention(scope / "attention", attention_options(options)),
       cross_attention(scope / "cross_attention", cross_attention_options(options)),
-      feed_forward(scope / "feed_forward", feed_forward_options(options)),
+      feed_forward(only_if(options.feed_forward,
+                           [&] { return FeedForward(scope / "feed_forward", feed_forward_options(options)); })),
       attention_norm(scope / "attention_norm", options.d_model, options.norm, options.bias, options.norm_epsilon),
       cross_attention_norm(scope / "cross_attention_norm", options.d_model, options.norm, options.bias,
                            options.norm_epsilon),
-      feed_forward_norm(scope / "feed_forward_norm", options.d_model, options.norm, options.bias, options.norm_epsilon),
+      feed_forward_norm(only_if(options.feed_forward,
+                                [&] {
+                                  return Norm(scope / "feed_forward_norm", options.d_model, options.norm, options.bias,
+                                              options.norm_epsilon);
+                                })),
       attention_dropout(scope / "attention_dropout", options.residual_dropout.value_or(options.dropout)),
       cross_attention_dropout(scope / "cross_attention_dropout", options.residual_dropout.value_or(options.dropout)),
       feed_forward_dropout(scope / "feed_forward_dropout", options.residual_dropout.value_or(options.dropout)) {}
@@ -35,15 +41,17 @@ Tensor CrossBlock::operator()(const Tensor& x, const Tensor& memory, const Mask&
                               const Pass& pass) const {
   // A sublayer with its norm on one of its sides.
   const auto add = [&](const Tensor& to, const Norm& norm, const auto& sublayer) {
-    return norm_position == NormPosition::pre ? to + sublayer(norm(to)) : norm(to + sublayer(to));
+    const auto sum = [&](const Tensor& y) { return skip ? to + y : y; };
+    return norm_position == NormPosition::pre ? sum(sublayer(norm(to))) : norm(sum(sublayer(to)));
   };
   const Tensor attended =
       add(x, attention_norm, [&](const Tensor& in) { return attention_dropout(attention(in, mask, pass), pass); });
   const Tensor informed = add(attended, cross_attention_norm, [&](const Tensor& in) {
     return cross_attention_dropout(cross_attention(in, memory, memory_mask, pass), pass);
   });
-  const Tensor y = add(informed, feed_forward_norm,
-                       [&](const Tensor& in) { return feed_forward_dropout(feed_forward(in, pass), pass); });
+  if (!feed_forward) return pass.tap(path, "output", informed);
+  const Tensor y = add(informed, *feed_forward_norm,
+                       [&](const Tensor& in) { return feed_forward_dropout((*feed_forward)(in, pass), pass); });
   return pass.tap(path, "output", y);
 }
 
