@@ -132,6 +132,17 @@ class Fields {
     group(Group{std::string(name), std::string(help), describe});
   }
 
+  // A nested map of structs of one kind, under names that the text gives, in its order:
+  //   runs: {two_layers: {config: a.yaml}, one_layer: {config: b.yaml}}
+  template <class T>
+  void dictionary(std::string_view name, std::vector<std::pair<std::string, T>>& value, std::string_view help) {
+    const auto describe = [&value](Fields& field) {
+      for (const std::string& given : field.names_given()) value.emplace_back(given, T());
+      for (auto& [given, one] : value) field.group(given, one, "");
+    };
+    group(Group{std::string(name), std::string(help), describe});
+  }
+
   // A rule between keys that have been named before, each by its path from here ("warmup_steps", "train.max_steps").
   // If it does not hold, the reader reports the message under the first one. It is asked only where all of these
   // keys have been read and are right, so it may rely on their values: on a Choice, for one, being made.
@@ -149,6 +160,8 @@ class Fields {
   virtual std::filesystem::path run_folder() const { return {}; }
 
  protected:
+  // The keys that a text has at this level; of a visitor without a text none.
+  virtual std::vector<std::string> names_given() const { return {}; }
   virtual void key(const Key& key) = 0;
   virtual void group(const Group& group) = 0;
   virtual void variant(const Variant& variant) = 0;

@@ -1,5 +1,5 @@
 # The OpenMP build of OpenBLAS, found by path: where the pthread build is installed as well, Debian prefers that one,
-# and its threads fight with OpenMP's. Another CBLAS: -DOpenBLAS_LIBRARY=... -DOpenBLAS_INCLUDE_DIR=...
+# and its threads fight with OpenMP's. Another CBLAS, with LAPACK: -DOpenBLAS_LIBRARY=... -DOpenBLAS_INCLUDE_DIR=...
 find_path(OpenBLAS_INCLUDE_DIR cblas.h
   PATHS /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp /usr/include/openblas NO_DEFAULT_PATH)
 find_path(OpenBLAS_INCLUDE_DIR cblas.h)

@@ -60,11 +60,24 @@ MultiheadAttention::Projected MultiheadAttention::project(const Tensor& x, const
           projection(memory, options.d_model + kv_width, kv_width)};
 }
 
+// Head by head, for those who want them: what is read and written here is what is wanted there.
+MultiheadAttention::Projected MultiheadAttention::tapped(const Projected& projected, const Pass& pass) const {
+  const auto tap = [&](const char* name, const Tensor& x, int64_t heads) {
+    return pass.wants(path, name) ? merge_heads(pass.tap(path, name, split_heads(x, heads))) : x;
+  };
+  return {tap("q", projected.q, options.num_heads), tap("k", projected.k, options.num_kv_heads),
+          tap("v", projected.v, options.num_kv_heads)};
+}
+
 Tensor MultiheadAttention::continue_from_cache(const Projected& projected, const Mask& mask, const Pass& pass) const {
   const int64_t length = pass.offset() + projected.q.dim(1);
   const KeyValueCache::Entry& entry = pass.cache()->append(path, projected.k, projected.v);
-  return cached_attention(projected.q, entry.keys, entry.values, length, options.num_heads, mask,
-                          attention_options(pass));
+  if (pass.wants(path, "weights")) {
+    return attend({projected.q, slice(entry.keys, 1, 0, length), slice(entry.values, 1, 0, length)}, mask, pass).output;
+  }
+  return finish(
+      cached_attention(projected.q, entry.keys, entry.values, length, options.num_heads, mask, attention_options(pass)),
+      pass);
 }
 
 MultiheadAttention::Result MultiheadAttention::attend(const Projected& projected, const Mask& mask,
@@ -77,29 +90,37 @@ MultiheadAttention::Result MultiheadAttention::attend(const Projected& projected
 }
 
 Tensor MultiheadAttention::finish(const Tensor& values, const Pass& pass) const {
-  return out(pass.tap(path, "values", values));
+  Tensor heads = pass.tap(path, "values", values);
+  if (pass.wants(path, "heads")) heads = merge_heads(pass.tap(path, "heads", split_heads(heads, options.num_heads)));
+  return out(heads);
 }
 
 Tensor MultiheadAttention::operator()(const Tensor& x, const Mask& mask, const Pass& pass) const {
+  if (pass.cache() != nullptr) {
+    return continue_from_cache(tapped(split(project_packed(x, pass)), pass), mask, pass);
+  }
   if (pass.wants(path, "weights")) return with_weights(x, mask, pass).output;
   const Tensor packed = project_packed(x, pass);
-  if (pass.cache() != nullptr) return finish(continue_from_cache(split(packed), mask, pass), pass);
-  return finish(packed_attention(packed, options.num_heads, mask, attention_options(pass)), pass);
+  if (!pass.wants(path, "q") && !pass.wants(path, "k") && !pass.wants(path, "v")) {
+    return finish(packed_attention(packed, options.num_heads, mask, attention_options(pass)), pass);
+  }
+  const Projected p = tapped(split(packed), pass);
+  return finish(multihead_attention(p.q, p.k, p.v, options.num_heads, mask, attention_options(pass)), pass);
 }
 
 Tensor MultiheadAttention::operator()(const Tensor& x, const Tensor& memory, const Mask& mask, const Pass& pass) const {
   if (pass.wants(path, "weights")) return with_weights(x, memory, mask, pass).output;
-  const Projected p = project(x, memory);
+  const Projected p = tapped(project(x, memory), pass);
   return finish(multihead_attention(p.q, p.k, p.v, options.num_heads, mask, attention_options(pass)), pass);
 }
 
 MultiheadAttention::Result MultiheadAttention::with_weights(const Tensor& x, const Mask& mask, const Pass& pass) const {
-  return attend(split(project_packed(x, pass)), mask, pass);
+  return attend(tapped(split(project_packed(x, pass)), pass), mask, pass);
 }
 
 MultiheadAttention::Result MultiheadAttention::with_weights(const Tensor& x, const Tensor& memory, const Mask& mask,
                                                             const Pass& pass) const {
-  return attend(project(x, memory), mask, pass);
+  return attend(tapped(project(x, memory), pass), mask, pass);
 }
 
 }  // namespace transformlet

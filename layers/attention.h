@@ -25,7 +25,10 @@ struct MultiheadAttentionOptions {
 // x (B, T, input_width) -> (B, T, d_model): out(concatenated heads of attention(q, k, v)), with q, k and v from one
 // packed projection qkv.weight (3 * d_model, input_width): queries first, then keys, then values; head h has the
 // columns [h * d, (h + 1) * d) of each. With fewer heads of keys and values than of queries, their parts are narrower.
-// The same function as PyTorch's nn.MultiheadAttention (but for the meaning of boolean masks: see autograd/mask.h).
+// Taps: q, k and v, after rotary positions, (B, heads, T, d); weights, after the softmax, (B, num_heads, Tq, Tk);
+// heads, each one's output before the out projection, (B, num_heads, Tq, d); values, the same side by side, (B, Tq,
+// d_model). The same function as PyTorch's nn.MultiheadAttention (but for the meaning of boolean masks: see
+// autograd/mask.h).
 struct MultiheadAttention {
   MultiheadAttention(const Scope& scope, const MultiheadAttentionOptions& options);
 
@@ -53,6 +56,7 @@ struct MultiheadAttention {
   Tensor project_packed(const Tensor& x, const Pass& pass) const;  // with its positions in it
   Projected split(const Tensor& packed) const;
   Projected project(const Tensor& x, const Tensor& memory) const;
+  Projected tapped(const Projected& projected, const Pass& pass) const;
   AttentionOptions attention_options(const Pass& pass) const;
   Tensor continue_from_cache(const Projected& projected, const Mask& mask, const Pass& pass) const;
   Result attend(const Projected& projected, const Mask& mask, const Pass& pass) const;

@@ -52,8 +52,9 @@ Tensor Classifier::operator()(const ModelInputs& inputs, const Pass& pass) const
   }
   x = encoder(embedding_dropout(positions(x), pass), cls.defined() ? with_one_more(inputs.mask, batch) : inputs.mask,
               pass);
-  if (cls.defined()) return head(reshape(slice(x, 1, 0, 1), {batch, d_model}));
-  return head(sum(x * mean_weights(inputs.mask, batch, length, x.dtype()), {1}));
+  const Tensor whole = cls.defined() ? reshape(slice(x, 1, 0, 1), {batch, d_model})
+                                     : sum(x * mean_weights(inputs.mask, batch, length, x.dtype()), {1});
+  return pass.tap("", "logits", head(whole));
 }
 
 std::vector<NamedLayer> Classifier::layers() const {

@@ -42,7 +42,7 @@ Tensor Decoder::embed(const Tokens& ids, const Pass& pass) const {
 Tensor Decoder::operator()(const ModelInputs& inputs, const Pass& pass) const {
   const int64_t asked = pass.has_listener() || pass.cache() != nullptr ? 0 : asked_places;
   const Tensor x = blocks(embed(inputs.ids, pass), inputs.mask & own_mask(pass.offset()), pass, asked);
-  const Tensor logits = head ? (*head)(x) : linear(x, embedding.weight);
+  const Tensor logits = pass.tap("", "logits", head ? (*head)(x) : linear(x, embedding.weight));
   const int64_t not_asked = inputs.ids.shape()[1] - logits.dim(1);
   return not_asked == 0 ? logits : pad(logits, 1, not_asked, 0);
 }

@@ -54,15 +54,18 @@ EncoderBlock::EncoderBlock(const Scope& scope, const EncoderOptions& options)
       feed_forward_post_norm(norm_if(options.feed_forward && options.norm_position == NormPosition::post,
                                      scope / "feed_forward_norm", options)) {}
 
-Tensor EncoderBlock::operator()(const Tensor& x, const Mask& mask, const Pass& pass, int64_t asked_places) const {
+Tensor EncoderBlock::operator()(const Tensor& given, const Mask& mask, const Pass& pass, int64_t asked_places) const {
   const auto asked = [asked_places](const Tensor& all) {
     const int64_t length = all.dim(1), first = asked_places == 0 ? 0 : std::max<int64_t>(0, length - asked_places);
     return first == 0 ? all : slice(all, 1, first, length);
   };
-  const Tensor attended = attention_dropout(asked(attention(normed(attention_pre_norm, x), mask, pass)), pass);
-  const Tensor y = normed(attention_post_norm, add(asked(x), attended));
+  const Tensor x = pass.tap(path, "input", given);
+  const Tensor attended = pass.tap(
+      path, "attention_output", attention_dropout(asked(attention(normed(attention_pre_norm, x), mask, pass)), pass));
+  const Tensor y = pass.tap(path, "middle", normed(attention_post_norm, add(asked(x), attended)));
   if (!feed_forward) return pass.tap(path, "output", y);
-  const Tensor transformed = feed_forward_dropout((*feed_forward)(normed(feed_forward_pre_norm, y), pass), pass);
+  const Tensor transformed = pass.tap(
+      path, "feed_forward_output", feed_forward_dropout((*feed_forward)(normed(feed_forward_pre_norm, y), pass), pass));
   return pass.tap(path, "output", normed(feed_forward_post_norm, add(y, transformed)));
 }
 
@@ -91,7 +94,7 @@ Tensor Encoder::operator()(Tensor x, const Mask& mask, const Pass& pass, int64_t
     const auto run = [block, mask, pass, asked](const TensorList& in) { return block(in[0], mask, pass, asked); };
     x = pass.recomputes() ? recompute(run, {x}) : block(x, mask, pass, asked);
   }
-  return normed(final_norm, x);
+  return final_norm ? pass.tap(path, "final_norm_output", (*final_norm)(x)) : x;
 }
 
 std::vector<NamedLayer> Encoder::layers() const {

@@ -42,6 +42,8 @@ MultiheadAttentionOptions attention_options(const EncoderOptions& options);
 FeedForwardOptions feed_forward_options(const EncoderOptions& options);
 
 // The same function as PyTorch's nn.TransformerEncoderLayer.
+// Taps, each (B, T, d_model): input; attention_output and feed_forward_output, which are added to the residual stream;
+// middle, between the two; output. With those of attention, and feed_forward.hidden (B, T, d_ff).
 struct EncoderBlock {
   EncoderBlock(const Scope& scope, const EncoderOptions& options);
 

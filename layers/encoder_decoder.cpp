@@ -39,20 +39,23 @@ CrossBlock::CrossBlock(const Scope& scope, const EncoderOptions& options)
 
 Tensor CrossBlock::operator()(const Tensor& x, const Tensor& memory, const Mask& mask, const Mask& memory_mask,
                               const Pass& pass) const {
-  // A sublayer with its norm on one of its sides.
-  const auto add = [&](const Tensor& to, const Norm& norm, const auto& sublayer) {
-    const auto sum = [&](const Tensor& y) { return skip ? to + y : y; };
-    return norm_position == NormPosition::pre ? sum(sublayer(norm(to))) : norm(sum(sublayer(to)));
+  // A sublayer with its norm on one of its sides, and what is added to the residual stream.
+  const auto add = [&](const Tensor& to, const Norm& norm, const char* name, const auto& sublayer) {
+    const bool is_pre = norm_position == NormPosition::pre;
+    const Tensor added = pass.tap(path, name, sublayer(is_pre ? norm(to) : to)), sum = skip ? to + added : added;
+    return is_pre ? sum : norm(sum);
   };
-  const Tensor attended =
-      add(x, attention_norm, [&](const Tensor& in) { return attention_dropout(attention(in, mask, pass), pass); });
-  const Tensor informed = add(attended, cross_attention_norm, [&](const Tensor& in) {
-    return cross_attention_dropout(cross_attention(in, memory, memory_mask, pass), pass);
-  });
+  const Tensor attended = pass.tap(path, "middle",
+                                   add(pass.tap(path, "input", x), attention_norm, "attention_output",
+                                       [&](auto& in) { return attention_dropout(attention(in, mask, pass), pass); }));
+  const Tensor informed =
+      pass.tap(path, "cross_middle", add(attended, cross_attention_norm, "cross_attention_output", [&](auto& in) {
+                 return cross_attention_dropout(cross_attention(in, memory, memory_mask, pass), pass);
+               }));
   if (!feed_forward) return pass.tap(path, "output", informed);
-  const Tensor y = add(informed, *feed_forward_norm,
-                       [&](const Tensor& in) { return feed_forward_dropout((*feed_forward)(in, pass), pass); });
-  return pass.tap(path, "output", y);
+  return pass.tap(path, "output", add(informed, *feed_forward_norm, "feed_forward_output", [&](auto& in) {
+                    return feed_forward_dropout((*feed_forward)(in, pass), pass);
+                  }));
 }
 
 EncoderDecoder::EncoderDecoder(const Scope& scope, const EncoderDecoderOptions& options, const ModelSizes& sizes)
@@ -97,8 +100,8 @@ Tensor EncoderDecoder::decode(const Tokens& target, const Tensor& memory, const 
   require(target.shape().rank() == 2, "the model takes ids of shape (batch, length), not {}", target.shape());
   Tensor x = embedding_dropout(positions(embedding(target) * embedding_scale_, pass.offset()), pass);
   for (const CrossBlock& block : blocks) x = block(x, memory, mask & Mask::causal(pass.offset()), memory_mask, pass);
-  if (final_norm) x = (*final_norm)(x);
-  return head ? (*head)(x) : linear(x, embedding.weight);
+  if (final_norm) x = pass.tap("decoder", "final_norm_output", (*final_norm)(x));
+  return pass.tap("", "logits", head ? (*head)(x) : linear(x, embedding.weight));
 }
 
 Tensor EncoderDecoder::operator()(const ModelInputs& inputs, const Pass& pass) const {

@@ -9,6 +9,8 @@ namespace transformlet {
 
 // Self-attention, attention to the memory, feed-forward layer: the same function as PyTorch's
 // nn.TransformerDecoderLayer.
+// Taps as EncoderBlock's, and between middle and feed_forward_output: cross_attention_output, and cross_middle behind
+// it.
 struct CrossBlock {
   CrossBlock(const Scope& scope, const EncoderOptions& options);
 

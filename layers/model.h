@@ -56,13 +56,15 @@ class LayerConfig {
   virtual NamedLayer build(const Scope& scope) = 0;  // refers to this config, which holds the layer
 };
 
-// What a model reads: ids (B, T) under a mask, and, if it writes a sequence for another one, that other one.
+// What a model reads: ids (B, T) under a mask, and, if it writes a sequence for another one, that other one; or real
+// vectors in place of ids.
 struct ModelInputs {
-  Tokens ids;
+  Tokens ids = {};
   Mask mask = {};
   Tokens source = {};  // (B, Ts); empty: there is none
   Mask source_mask = {};
   Tensor memory = {};  // (B, Ts, width): what read() made of the source before; undefined: the source is read
+  Tensor values = {};  // (B, features) or (B, T, features), of any dtype
 };
 
 class Model {
@@ -80,13 +82,14 @@ class Model {
 
 // What the task asks of the model.
 struct ModelSizes {
-  int64_t vocab_size = 0;                                // of the inputs
-  int64_t classes = 0;                                   // of the outputs
+  int64_t vocab_size = 0;                                // of the inputs; 0: they are real
+  int64_t classes = 0;                                   // of the outputs: numbers at each place
   int64_t max_length = 0;                                // of a sequence
   int64_t source_vocab_size = 0, source_max_length = 0;  // of the source; 0: there is none
   bool whole_sequences = false;                          // one target for a sequence, instead of one for each place
   // Only so many places at the end of each sequence have targets; 0: all may. A model may give zeros for the others.
   int64_t asked_places = 0;
+  int64_t features = 0;  // of real inputs: numbers at each place; 0: they are tokens
 };
 
 // A kind of model, with its keys. Derived: static name and help, and Registered<ModelConfig, ...>.
@@ -95,7 +98,8 @@ class ModelConfig {
   virtual ~ModelConfig() = default;
   virtual void describe(Fields& field) = 0;
   virtual std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& sizes) const = 0;
-  // Why the model can't do such a task; empty: it can.
+  virtual bool reads_real_inputs() const { return false; }
+  // Why the model can't do such a task, if it can read its inputs; empty: it can.
   virtual std::string misfit(const ModelSizes& sizes) const {
     if (sizes.source_vocab_size > 0) return "reads no source, and this task has one: encoder_decoder reads it";
     return sizes.whole_sequences ? "answers at each place, and this task asks for one answer to a sequence" : "";

@@ -35,7 +35,7 @@ Tensor SequencePredictor::embed(const Tokens& ids, const Pass& pass) const {
 
 Tensor SequencePredictor::operator()(const ModelInputs& inputs, const Pass& pass) const {
   const Tensor x = encoder(embed(inputs.ids, pass), inputs.mask, pass);
-  return head_out(head_dropout(relu(head_norm(head_hidden(x))), pass));
+  return pass.tap("", "logits", head_out(head_dropout(relu(head_norm(head_hidden(x))), pass)));
 }
 
 TensorList SequencePredictor::attention_maps(const Tokens& ids, const Mask& mask) const {

@@ -55,6 +55,13 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
   for (size_t i = 0; i < parameters_.size(); ++i) update(parameters_[i], gradients[i], states_[i], step);
 }
 
+TensorList Optimizer::preconditioner() const {
+  TensorList all;
+  if (!has_preconditioner() || step_count_ == 0) return all;
+  for (const TensorList& state : states_) all.push_back(preconditioner_of(state));
+  return all;
+}
+
 std::vector<NamedState> Optimizer::state() const {
   std::vector<NamedState> all;
   for (size_t i = 0; i < parameters_.size(); ++i) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,15 @@ class Optimizer {
   // How many steps were taken, those before a restore included.
   int64_t step_count() const { return step_count_; }
 
+  // Whether every step divides an average of gradients by a diagonal P, x <- x - r P^-1 m; and that of the newest step,
+  // in the order of the parameters; empty: there is none, or no step was taken.
+  virtual bool has_preconditioner() const { return false; }
+  TensorList preconditioner() const;
+  // How curved a quadratic may be, at most, for steps at this rate to stay bounded on it: the largest eigenvalue of the
+  // Hessian H or, where there is a preconditioner that stays as it is, of P^-1/2 H P^-1/2. Weight decay is left out.
+  // Nothing: not known of this optimiser.
+  virtual std::optional<double> largest_stable_curvature(double /*learning_rate*/) const { return std::nullopt; }
+
   // The whole state besides the step count, in a fixed order. The tensors are live: the next step changes them; copy()
   // keeps one.
   std::vector<NamedState> state() const;
@@ -65,6 +75,8 @@ class Optimizer {
 
   // Writes one parameter and its state, which is in the order of its names.
   virtual void update(OptimizedParameter& parameter, const Tensor& gradient, TensorList& state, const Step& step) = 0;
+  // The part of preconditioner() that belongs to one parameter, where there is one. At least one step was taken.
+  virtual Tensor preconditioner_of(const TensorList& /*state*/) const { return {}; }
 
  private:
   void check_gradients(const TensorList& gradients) const;

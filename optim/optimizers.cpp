@@ -16,6 +16,14 @@ class Sgd final : public Optimizer {
                   config.momentum > 0 ? std::vector<std::string>{"velocity"} : std::vector<std::string>{}),
         config_(config) {}
 
+  // On x' = c x the step is x <- (1 + m - r s c) x - m (x of before), with s = 1 - dampening, or with Nesterov
+  // x <- (1 - r c) (1 + m) x - m (1 - r c) (x of before): stable until an eigenvalue of that is -1 (Cohen et al. 2021,
+  // appendix B).
+  std::optional<double> largest_stable_curvature(double learning_rate) const override {
+    const double m = config_.momentum, s = m > 0 ? 1.0 - config_.dampening : 1.0;
+    return (2.0 + 2.0 * m) / (learning_rate * (config_.nesterov ? 1.0 + 2.0 * m : s));
+  }
+
  private:
   void update(OptimizedParameter& parameter, const Tensor& gradient, TensorList& state, const Step& step) override {
     const bool first = step.number == 1;  // its velocity is the gradient, undamped
@@ -71,7 +79,30 @@ class Adam final : public Optimizer {
   Adam(const AdamConfig& config, Decay decay, std::vector<OptimizedParameter> parameters)
       : Optimizer(std::move(parameters), {"first_moment", "second_moment"}), config_(config), decay_(decay) {}
 
+  bool has_preconditioner() const override { return true; }
+  // Heavy-ball momentum whose gradients count (1 - b1) times (Cohen et al. 2022, section 3): 38 / r for b1 = 0.9.
+  std::optional<double> largest_stable_curvature(double learning_rate) const override {
+    const double beta = config_.betas[0];
+    return (2.0 + 2.0 * beta) / ((1.0 - beta) * learning_rate);
+  }
+
  private:
+  // (1 - b1^t) (sqrt(v / (1 - b2^t)) + epsilon): the correction of m is a part of it.
+  Tensor preconditioner_of(const TensorList& state) const override {
+    const auto steps = static_cast<double>(step_count());
+    const double of_first = 1.0 - std::pow(config_.betas[0], steps),
+                 of_second = 1.0 - std::pow(config_.betas[1], steps);
+    Tensor result = empty_like(state[1]);
+    with_dtype(result.dtype(), [&]<class T>() {
+      const T* const v = state[1].data<T>();
+      T* const p = result.data<T>();
+      for (int64_t i = 0; i < result.size(); ++i) {
+        p[i] = static_cast<T>(of_first * (std::sqrt(static_cast<double>(v[i]) / of_second) + config_.epsilon));
+      }
+    });
+    return result;
+  }
+
   void update(OptimizedParameter& parameter, const Tensor& gradient, TensorList& state, const Step& step) override {
     const double weight_decay = parameter.decays ? config_.weight_decay : 0.0;
     kernels::AdamCoefficients coefficients =

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,7 +42,13 @@ struct ProbeView {
   // Of that loss: in the order of the parameters.
   std::function<TensorList()> gradients = {};
   const Optimizer* optimizer = nullptr;
-  RandomKey key{0};  // for what a probe draws: another one for each probe and step
+  RandomKey key{0};                          // for what a probe draws: another one for each probe and step
+  std::optional<double> learning_rate = {};  // of the next step, or of the newest when there is none to follow
+  // What the next step will change each weight by, in the order of the parameters, if its learning rate is 1.
+  std::function<TensorList()> next_update = {};
+  // Of the next step's batch: how many samples it has, and the share of those at [begin, end) in loss_parts' sum.
+  int64_t batch_size = 0;
+  std::function<Tensor(int64_t begin, int64_t end)> loss_share = {};
 };
 
 using Measurements = std::vector<std::pair<std::string, double>>;
@@ -55,6 +62,8 @@ class Probe {
   }
   const Cadence& cadence() const { return cadence_; }
   virtual bool wants_updates() const { return false; }
+  // Why it can't measure such a model, which may be one without memory (Scope::dry); empty: it can.
+  virtual std::string misfit(const Model& /*model*/) const { return {}; }
 
   // Names below the probe's own, and numbers: "encoder.blocks.0.attention.qkv.weight/weight".
   virtual Measurements measure(const ProbeView& view) const = 0;

@@ -105,8 +105,8 @@ std::string first_not_finite_in_evaluation(const Model& model, const Task& task,
                                            const std::vector<int64_t>& examples, int64_t batch_size) {
   for (const std::vector<int64_t>& some : in_batches(examples, batch_size)) {
     const Batch batch = task.evaluation_batch(split, some);
-    const std::string found = first_activation_not_finite(
-        [&] { return cross_entropy(model(batch.model_inputs(), Pass::evaluation()), batch.targets); });
+    const std::string found =
+        first_activation_not_finite([&] { return batch.loss(model(batch.model_inputs(), Pass::evaluation())); });
     if (!found.empty()) return found;
   }
   return {};

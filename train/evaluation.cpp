@@ -34,10 +34,11 @@ void count_correct(const Tensor& logits, const Tokens& targets, Score& score) {
 }  // namespace
 
 std::string accuracy_in_words(const Score& score) {
+  if (!score.has_answers) return fmt::format("{} targets", score.positions);
   const std::string sequences =
       score.sequence_accuracy() ? fmt::format("{}/{} sequences, ", score.sequences_correct, score.sequences) : "";
   return fmt::format("{}/{} positions right, {}accuracy {}", score.correct, score.positions, sequences,
-                     score.accuracy());
+                     *score.accuracy());
 }
 
 std::string best_loss_note(const Score& score) {
@@ -83,9 +84,14 @@ Score evaluate(const Model& model, const Task& task, Split split, const std::vec
   Score score;
   for (const std::vector<int64_t>& some : in_batches(examples, batch_size)) {
     const Batch batch = task.evaluation_batch(split, some);
-    const Tensor logits = model(batch.model_inputs(), Pass::evaluation());
-    score.loss_sum += cross_entropy(logits, batch.targets).item();
-    count_correct(logits, batch.targets, score);
+    const Tensor outputs = model(batch.model_inputs(), Pass::evaluation());
+    score.loss_sum += batch.loss(outputs).item();
+    if (batch.real_targets.defined()) {
+      score.has_answers = false;
+      score.positions += batch.counted_targets();
+    } else {
+      count_correct(outputs, batch.targets, score);
+    }
     score.bytes += batch.target_bytes;
     if (const auto best = task.best_loss(batch)) score.best_loss_sum = score.best_loss_sum.value_or(0) + *best;
   }

@@ -11,6 +11,7 @@ namespace transformlet {
 // Sums, so that batches of unequal size add up exactly.
 struct Score {
   double loss_sum = 0;
+  bool has_answers = true;                   // that are right or wrong: real targets have none, and nothing is correct
   int64_t correct = 0;                       // targets whose logit is the largest (of equals, the first)
   int64_t positions = 0;                     // targets that count
   int64_t sequences_correct = 0;             // examples of which all targets that count are
@@ -29,11 +30,14 @@ struct Score {
     if (bytes == 0) return std::nullopt;
     return loss_sum / std::numbers::ln2 / static_cast<double>(bytes);
   }
-  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(positions); }
+  std::optional<double> accuracy() const {
+    if (!has_answers) return std::nullopt;
+    return static_cast<double>(correct) / static_cast<double>(positions);
+  }
   // Of whole sequences: nothing where they are no answers that could be right. Those are no pieces of a text, nor hold
   // they what nobody can know, and they have more than one target.
   std::optional<double> sequence_accuracy() const {
-    if (bytes > 0 || best_loss_sum.value_or(0) > 0 || sequences == positions) return std::nullopt;
+    if (!has_answers || bytes > 0 || best_loss_sum.value_or(0) > 0 || sequences == positions) return std::nullopt;
     return static_cast<double>(sequences_correct) / static_cast<double>(sequences);
   }
 };
@@ -43,7 +47,7 @@ Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_
 Score evaluate(const Model& model, const Task& task, Split split, const std::vector<int64_t>& examples,
                int64_t batch_size);
 
-// "4000/4000 positions right, 1000/1000 sequences, accuracy 1"
+// "4000/4000 positions right, 1000/1000 sequences, accuracy 1", or "4000 targets"
 std::string accuracy_in_words(const Score& score);
 
 // " (at best 1.4)" to stand behind a loss, or nothing.

@@ -48,6 +48,17 @@ void EvaluateConfig::describe(Fields& field) {
   field.check([&] { return !patience || every > 0; }, {"patience", "every"}, "needs an evaluate.every above 0");
 }
 
+// Why one of the probes can't measure the model; empty: all can.
+static std::string misfit_of_probes(const ExperimentConfig& config) {
+  if (config.probes.all().empty()) return {};
+  Parameters parameters;
+  const std::unique_ptr<Model> model = config.model->build(Scope::dry(parameters), config.task->sizes());
+  for (const auto& [name, probe] : config.probes.all()) {
+    if (const std::string misfit = probe->misfit(*model); !misfit.empty()) return name + " " + misfit;
+  }
+  return {};
+}
+
 void ExperimentConfig::describe(Fields& field) {
   field("seed", seed, "what data, initial weights, order and dropout are a function of", at_least(0));
   field.variant("task", "name", task, "what is to be learned");
@@ -67,7 +78,15 @@ void ExperimentConfig::describe(Fields& field) {
               "needs validation examples");
   field.check([&] { return task->data_bytes() <= machine_memory(); }, {"task"},
               "its data needs more memory than the machine has");
-  field.check([&] { return model->misfit(task->sizes()); }, {"model", "task"});
+  field.check(
+      [&] {
+        if (task->sizes().features > 0 && !model->reads_real_inputs()) {
+          return fmt::format("{} reads tokens, and this task has real inputs: mlp reads them", model.name());
+        }
+        return model->misfit(task->sizes());
+      },
+      {"model", "task"});
+  field.check([&] { return misfit_of_probes(*this); }, {"probes", "model", "task"});
   field.check([&] { return estimated_memory(*this) <= machine_memory(); }, {"model", "task", "train.batch_size"},
               "with this task and batch size needs more memory than the machine has");
 }

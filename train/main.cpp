@@ -120,6 +120,7 @@ int run(int argc, char** argv) {
   describe_app->add_option("CONFIG", describe.config, "a YAML file: its values and the model's parameters");
   describe_app->add_option("key=value", describe.overrides, overrides_help);
   describe_app->add_flag("--schema", describe.schema, "print a JSON Schema for editors");
+  describe_app->add_flag("--taps", describe.taps, "list the model's activations that can be looked at or replaced");
   describe_app->callback([&] { status = describe_command(describe); });
 
   GradcheckArguments gradcheck;
@@ -212,6 +213,19 @@ int run(int argc, char** argv) {
   generate_app->add_flag("--no-cache", generate.no_cache,
                          "read everything again for each token: slower, the same text");
   generate_app->callback([&] { status = generate_command(generate); });
+
+  ReproduceArguments reproduce;
+  CLI::App* const reproduce_app =
+      app.add_subcommand("reproduce", "train what shows published findings, and judge whether it does");
+  reproduce_app->add_option("NAME", reproduce.names, "of findings (default: all)");
+  reproduce_app->add_option("--seeds", reproduce.seeds, "runs of each kind (default: as the finding says)")
+      ->check(at_least(1));
+  reproduce_app->add_option("--folder", reproduce.folder, "where the findings are")->capture_default_str();
+  reproduce_app->add_option("--runs", reproduce.runs, "the folder for the runs; those that are there are used")
+      ->capture_default_str();
+  reproduce_app->add_option("--page", reproduce.page, "the page whose sections are written; empty: none")
+      ->capture_default_str();
+  reproduce_app->callback([&] { status = reproduce_command(reproduce); });
 
   TokenizeCommands tokenize;
   tokenize.add_to(app, status);

@@ -19,6 +19,7 @@ class Probes {
 
  private:
   std::vector<std::function<Tensor()>> loss_parts(int64_t step) const;
+  TensorList next_update(int64_t step);
 
   const ExperimentConfig& config_;
   Experiment& experiment_;

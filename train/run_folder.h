@@ -1,7 +1,8 @@
 // The folder of a run:
 //
 //   runs/<config's name>/latest      -> the run that was begun last
-//   runs/<config's name>/<number>/   config.yaml  environment.json  metrics.jsonl  events.jsonl  checkpoints/
+//   runs/<config's name>/<number>/   config.yaml  environment.json  metrics.jsonl  events.jsonl
+//                                    weights.hashes  checkpoints/
 //
 // Nothing is ever overwritten: a new run has a new folder. While a RunFolder lives, it holds the run's lock, so that
 // two processes can't train the same run.
@@ -30,13 +31,15 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path config_path() const { return path_ / "config.yaml"; }
   std::filesystem::path metrics_path() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path hashes_path() const { return path_ / "weights.hashes"; }
 
   // The resolved config and the environment (train/environment.h), each written whole and durably.
   void write_config(std::string_view yaml) const;
   void write_environment(const JsonFields& environment) const;
 
   // A line of events.jsonl: {"time": "2026-01-31T12:00:00.000Z", "event": "saved", "step": 100}. The events are
-  // started, imported, resumed, saved, stopped, stopped_early, diverged and finished. On the disk when it returns.
+  // started, imported, replayed, branched, resumed, saved, stopped, stopped_early, diverged and finished. On the disk
+  // when it returns.
   void log_event(std::string_view event, const JsonFields& details = {});
 
  private:

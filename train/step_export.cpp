@@ -25,6 +25,8 @@ void StepExport::add(int64_t step, const StepResult& result) {
   mask_ = batch.mask.to_string();
   require(mask_ == "none" || mask_ == "causal",
           "bench: this task's batches have the mask '{}'; --export writes none and causal", mask_);
+  require(!batch.values.defined() && !batch.real_targets.defined(),
+          "bench: this task's batches are of real numbers; --export writes tokens");
   require(batch.source.size() == 0, "bench: this task's batches have a source, for which --export has no place");
   require(inputs_.empty() || shape_ == batch.inputs.shape(),
           "bench: this task's batches differ in shape, {} and {}; --export writes batches of one shape", shape_,

@@ -1,6 +1,7 @@
 #include "train/task.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace transformlet {
 
@@ -13,12 +14,47 @@ Split split_of(RandomKey key, std::string_view text, double val_fraction, double
   return place < test_fraction ? Split::test : place < test_fraction + val_fraction ? Split::validation : Split::train;
 }
 
+namespace {
+
+bool counts(double target) { return !std::isnan(target); }
+
+// Made of primitives, so that it may be differentiated to any order.
+Tensor sum_of_squared_errors(const Tensor& outputs, const Tensor& targets) {
+  require(outputs.shape() == targets.shape(), "the model's outputs {} do not match the real targets {}", outputs,
+          targets);
+  const std::vector<double> values = targets.to_vector();
+  if (std::all_of(values.begin(), values.end(), counts)) return sum(square(outputs - cast(targets, outputs.dtype())));
+  std::vector<double> counted, known;  // what does not count must not be computed with: 0 times NaN is NaN
+  for (const double value : values) {
+    counted.push_back(counts(value) ? 1 : 0);
+    known.push_back(counts(value) ? value : 0);
+  }
+  const Tensor errors = outputs - tensor(known, targets.shape(), outputs.dtype());
+  return sum(square(where(tensor(counted, targets.shape(), outputs.dtype()), errors, zeros({}, outputs.dtype()))));
+}
+
+Tensor samples_of(const Tensor& x, int64_t begin, int64_t end) { return x.defined() ? slice(x, 0, begin, end) : x; }
+
+}  // namespace
+
+int64_t Batch::counted_targets() const {
+  if (!real_targets.defined()) return transformlet::counted_targets(targets);
+  const std::vector<double> values = real_targets.to_vector();
+  return std::count_if(values.begin(), values.end(), counts);
+}
+
+Tensor Batch::loss(const Tensor& outputs) const {
+  return real_targets.defined() ? sum_of_squared_errors(outputs, real_targets) : cross_entropy(outputs, targets);
+}
+
 Batch Batch::samples(int64_t begin, int64_t end) const {
-  return {.inputs = inputs.samples(begin, end),
-          .targets = targets.samples(begin, end),
+  return {.inputs = values.defined() ? inputs : inputs.samples(begin, end),
+          .targets = real_targets.defined() ? targets : targets.samples(begin, end),
           .mask = mask.samples(begin, end),
           .source = source.size() == 0 ? source : source.samples(begin, end),
-          .source_mask = source_mask.samples(begin, end)};
+          .source_mask = source_mask.samples(begin, end),
+          .values = samples_of(values, begin, end),
+          .real_targets = samples_of(real_targets, begin, end)};
 }
 
 std::vector<int64_t> DataOrder::order_of(int64_t epoch) const {

@@ -20,15 +20,26 @@ const char* name_of(Split split);
 // texts move none. Shares are met on average.
 Split split_of(RandomKey key, std::string_view text, double val_fraction, double test_fraction);
 
+// Inputs are tokens or real vectors, and so are targets.
 struct Batch {
-  Tokens inputs;   // (B, T)
-  Tokens targets;  // (B, T), or (B): CrossEntropyOptions::ignored where nothing is to be predicted
+  Tokens inputs = {};   // (B, T)
+  Tokens targets = {};  // (B, T), or (B): CrossEntropyOptions::ignored where nothing is to be predicted
   Mask mask = {};
   Tokens source = {};  // (B, Ts): what the targets are written for, if they are
   Mask source_mask = {};
   int64_t target_bytes = 0;  // of the text that the targets stand for; 0: they stand for none
+  Tensor values = {};        // (B, features) or (B, T, features), float64: in place of inputs
+  Tensor real_targets = {};  // (B, outputs) or (B, T, outputs), float64: in place of targets; NaN: nothing to predict
 
-  ModelInputs model_inputs() const { return {inputs, mask, source, source_mask}; }
+  ModelInputs model_inputs() const { return {inputs, mask, source, source_mask, {}, values}; }
+  int64_t size() const { return values.defined() ? values.dim(0) : inputs.shape()[0]; }
+  int64_t places() const { return values.defined() ? values.rows() : inputs.size(); }  // of all examples together
+  int64_t counted_targets() const;
+  // The SUM of the losses over the targets that count, of what a model makes of the inputs. Of tokens the cross entropy
+  // in nats; of real targets t the squared error (y - t)^2 of each number, so that their mean is the mean squared error
+  // (Garg et al. 2022). Cohen et al. 2021 take half of the squares, summed over outputs: with one output, a learning
+  // rate there is half of it here.
+  Tensor loss(const Tensor& outputs) const;
   // Those at [begin, end), as they are in the batch, padding included: what dropout leaves out depends on the length.
   // Without target_bytes, which are known of the whole alone.
   Batch samples(int64_t begin, int64_t end) const;

@@ -30,11 +30,11 @@ void add_score(Split split, const Score& score, JsonFields& line) {
   const bool with_counts = split == Split::test;
   add("loss", score.loss());
   if (const auto best = score.best_loss()) add("best_loss", *best);
-  add("accuracy", score.accuracy());
-  if (with_counts) {
-    add("correct", score.correct);
-    add("positions", score.positions);
+  if (const auto accuracy = score.accuracy()) {
+    add("accuracy", *accuracy);
+    if (with_counts) add("correct", score.correct);
   }
+  if (with_counts) add("positions", score.positions);
   if (const auto accuracy = score.sequence_accuracy()) {
     add("sequence_accuracy", *accuracy);
     if (with_counts) {
@@ -83,10 +83,13 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
   }
   // Only now: a checkpoint that does not fit must not cost the run a line.
   cut_metrics(run.metrics_path(), resumed == nullptr ? -1 : steps_done_);
+  cut_hashes(run.hashes_path(), resumed == nullptr ? -1 : steps_done_);
   metrics_.emplace(run.metrics_path());
+  hashes_.emplace(run.hashes_path(), experiment_.parameters);
 }
 
 int Trainer::train() {
+  hash();
   if (steps_done_ == 0 && saved_ != 0) probe();
   if (steps_done_ == 0 && config_.checkpoint.is_due(0)) save();
   while (!is_over()) {
@@ -120,6 +123,7 @@ void Trainer::step() {
   }
   ++steps_done_;
   if (averages_) averages_->update(steps_done_);
+  hash();
 
   val_loss_.reset();
   is_best_ = false;
@@ -142,8 +146,8 @@ void Trainer::measure() {
     val_loss_ = score.loss();
     is_best_ = early_stop_.measure(score.loss()) && config_.checkpoint.keep_best;
     add_score(Split::validation, score, line);
-    std::string note = fmt::format("step {}: val/loss {:.5g}{}, val/accuracy {:.5g}", steps_done_, score.loss(),
-                                   best_loss_note(score), score.accuracy());
+    std::string note = fmt::format("step {}: val/loss {:.5g}{}", steps_done_, score.loss(), best_loss_note(score));
+    if (const auto accuracy = score.accuracy()) note += fmt::format(", val/accuracy {:.5g}", *accuracy);
     if (const auto accuracy = score.sequence_accuracy())
       note += fmt::format(", val/sequence_accuracy {:.5g}", *accuracy);
     if (const auto bits = score.bits_per_byte()) note += fmt::format(", val/bits_per_byte {:.5g}", *bits);
@@ -164,6 +168,8 @@ void Trainer::probe() {
   line.push_back({"perf/probes_ms", 1e3 * stopwatch.lap()});
   metrics_->log(steps_done_, line);
 }
+
+void Trainer::hash() { hashes_->write(hashes_of(experiment_.parameters, steps_done_)); }
 
 void Trainer::stop_early() {
   run_.log_event("stopped_early", {{"step", steps_done_}, {"best_val_loss", *early_stop_.best_val_loss()}});
@@ -216,6 +222,7 @@ void Trainer::fail_diverged(const std::string& what, const std::string& first) {
 void Trainer::save() {
   require_finite_weights();
   metrics_->sync();
+  hashes_->sync();
   Checkpoint checkpoint;
   checkpoint.step = steps_done_;
   checkpoint.weights = named(experiment_.parameters);

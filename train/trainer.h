@@ -10,6 +10,7 @@
 #include "train/progress.h"
 #include "train/run_folder.h"
 #include "train/training_step.h"
+#include "train/weight_hashes.h"
 
 namespace transformlet {
 
@@ -41,6 +42,8 @@ class Trainer {
   // The line of the probes that are due.
   void probe();
   void stop_early();
+  // Writes down what the weights are now.
+  void hash();
   void save();
   // Of the averaged weights, if there are any.
   Score finite_score(Split split);
@@ -59,6 +62,7 @@ class Trainer {
   Probes probes_;
   std::optional<AveragedWeights> averages_;
   std::optional<MetricsWriter> metrics_;
+  std::optional<HashWriter> hashes_;
   Progress progress_;
   int64_t steps_done_ = 0;
   std::optional<double> val_loss_;  // at steps_done_

@@ -34,7 +34,7 @@ std::vector<MicroBatch> TrainingStep::micro_batches(int64_t step) {
   const std::vector<int64_t> examples = order_.examples(step);
   const auto begin_of = [&](int64_t part) { return config_.train.batch_size * part / config_.train.micro_batches; };
   const Batch batch = experiment_.task.batch(Split::train, examples);
-  const auto counted = static_cast<double>(counted_targets(batch.targets));
+  const auto counted = static_cast<double>(batch.counted_targets());
   if (config_.train.micro_batches == 1) return {{batch, 0, counted}};
   std::vector<MicroBatch> parts;
   // Cut out of the whole, not made apart: a part that is padded less would have other dropout masks.
@@ -48,8 +48,7 @@ Tensor TrainingStep::loss(const MicroBatch& part, int64_t step) const {
   const Pass pass =
       Pass::training(config_.seed_value(), step, part.first_sample).with_recompute(config_.train.recompute);
   // The logits live no longer than the graph needs them: with a large vocabulary they are the largest activation.
-  return cross_entropy((*experiment_.model)(part.batch.model_inputs(), pass), part.batch.targets) /
-         part.counted_targets;
+  return part.batch.loss((*experiment_.model)(part.batch.model_inputs(), pass)) / part.counted_targets;
 }
 
 TensorList TrainingStep::differentiate(const std::vector<MicroBatch>& parts, int64_t step, StepResult& result) const {
@@ -64,7 +63,7 @@ TensorList TrainingStep::differentiate(const std::vector<MicroBatch>& parts, int
          {.on_gradient = [&](size_t i, Tensor gradient) { add_to(gradients[i], std::move(gradient)); }});
     result.seconds.backward += stopwatch.lap();
     result.loss += part_loss.item();
-    result.tokens += part.batch.inputs.size();
+    result.tokens += part.batch.places();
   }
   return gradients;
 }

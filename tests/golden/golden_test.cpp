@@ -45,9 +45,10 @@ TEST_P(GoldenFile, IsWhole) {
 INSTANTIATE_TEST_SUITE_P(All, GoldenFile,
                          testing::Values(FileAndCases{"attention.json", 10},
                                          FileAndCases{"multihead_attention.json", 10},
-                                         FileAndCases{"encoder_layer.json", 10}, FileAndCases{"decoder.json", 4},
-                                         FileAndCases{"parity.json", 6}, FileAndCases{"ops.json", 10},
-                                         FileAndCases{"optimizers.json", 10}, FileAndCases{"gradcheck.json", 10}),
+                                         FileAndCases{"encoder_layer.json", 10}, FileAndCases{"mlp.json", 4},
+                                         FileAndCases{"decoder.json", 4}, FileAndCases{"parity.json", 6},
+                                         FileAndCases{"ops.json", 10}, FileAndCases{"optimizers.json", 10},
+                                         FileAndCases{"gradcheck.json", 10}),
                          [](const auto& info) {
                            const std::string file = info.param.file;
                            return file.substr(0, file.find('.'));

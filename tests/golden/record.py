@@ -459,6 +459,43 @@ def encoder_layer_file():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# mlp.json
+
+
+def mlp(name, widths, activation, bias, counted=None):
+    """A multilayer perceptron and its squared error: the mean over the targets that count."""
+    random = Random("mlp " + name)
+    x, targets = random.normal(4, 3, widths[0]), random.normal(4, 3, widths[-1])
+    counted = torch.ones(4, 3, widths[-1]).double() if counted is None else counted
+    inputs = {}
+    for i, (width, following) in enumerate(zip(widths, widths[1:])):
+        inputs[f"layers.{i}.weight"] = random.normal(following, width, scale=width**-0.5)
+        if bias:
+            inputs[f"layers.{i}.bias"] = random.normal(following, scale=0.3)
+
+    def function(parameters):
+        y = x.to(next(iter(parameters.values())).dtype)
+        for i in range(len(widths) - 1):
+            y = F.linear(y, parameters[f"layers.{i}.weight"], parameters.get(f"layers.{i}.bias"))
+            y = y if i + 2 == len(widths) else activation(y)
+        kept = counted.bool()
+        return {"output": y, "loss": F.mse_loss(y[kept], targets.to(y.dtype)[kept])}
+
+    settings = {"bias": bias}
+    return case(name, function, inputs, {"x": x, "targets": targets, "counted": counted}, settings, through=["loss"])
+
+
+def mlp_file():
+    every_second = (torch.arange(4 * 3 * 2).view(4, 3, 2) % 2).double()
+    return [
+        mlp("tanh", (2, 5, 4, 3), torch.tanh, bias=True),
+        mlp("relu", (3, 6, 2), F.relu, bias=True, counted=every_second),
+        mlp("gelu", (3, 4, 1), F.gelu, bias=False),
+        mlp("identity", (4, 2, 3, 3), lambda y: y, bias=False),
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # decoder.json
 
 
@@ -1408,6 +1445,7 @@ FILES = {
     "attention.json": attention_file,
     "multihead_attention.json": multihead_attention_file,
     "encoder_layer.json": encoder_layer_file,
+    "mlp.json": mlp_file,
     "decoder.json": decoder_file,
     "parity.json": parity_file,
     "ops.json": ops_file,

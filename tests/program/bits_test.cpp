@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(Types, Bits, testing::Values("float32", "float64"),
 
 TEST_P(Bits, TwoRunsAreEqual) {
   const auto a = bits_of_run("a");
-  EXPECT_EQ(a.size(), 6 * 3 + 1u);  // weights, optimizer and state.json of six checkpoints, and the metrics
+  EXPECT_EQ(a.size(), 6 * 3 + 2u);  // weights, optimizer and state.json of six checkpoints, the metrics, the hashes
   EXPECT_EQ(lines_of(a.at("metrics.jsonl")).size(), 20 + 6 + 1u);  // two evaluations are on logged steps, and the test
   expect_equal(a, bits_of_run("b"));
 }

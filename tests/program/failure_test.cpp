@@ -106,7 +106,7 @@ TEST_F(Failure, ADivergedRunCanBeResumedMoreCarefully) {
 }
 
 TEST_F(Failure, AFileThatMayGrowNoFurther) {
-  // metrics.jsonl outgrows the limit after some checkpoints, none of whose files does.
+  // metrics.jsonl outgrows the limit after some checkpoints, none of whose files does; without a probe, weights.hashes.
   const auto limit = [](size_t bytes) {
     return [=] {
       const rlimit most{bytes, bytes};
@@ -115,7 +115,10 @@ TEST_F(Failure, AFileThatMayGrowNoFurther) {
   };
   const Arguments words = {"train.log_every=1", "train.max_steps=1000", "optimizer.name=sgd",
                            "optimizer.learning_rate=0.1"};
-  const std::string error = error_of_training(with(words, {"--run", "run"}), limit(40000));
+  EXPECT_EQ(error_of_training(with(words, {"--run", "hashed"}), limit(40000)),
+            "error: hashed/weights.hashes: cannot be written: File too large");
+  EXPECT_GE(whole_checkpoints(folder.path / "hashed"), 5u);
+  const std::string error = error_of_training(with(words, {"--run", "run", "probes.attention.every=5"}), limit(40000));
   EXPECT_EQ(error, "error: run/metrics.jsonl: cannot be written: File too large");
   EXPECT_GE(whole_checkpoints(folder.path / "run"), 5u);
   for (const std::string& line : lines_of(bytes_of_file(folder.path / "run/metrics.jsonl"))) {

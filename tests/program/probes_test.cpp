@@ -25,7 +25,9 @@ class ProbesOfARun : public testing::Test {
 
 bool is_of_a_probe(const std::string& line) { return line.find("\"norms/") != line.npos; }
 
-const Arguments with_probes = {"probes.norms.every=20", "probes.attention={steps: [0, 7], also: none}"};
+const Arguments with_probes = {"probes.norms.every=20", "probes.attention={steps: [0, 7], also: none}",
+                               "probes.activations.steps=[7]", "probes.in_context.steps=[7]",
+                               "probes.spectra={steps: [7], activations: [output, hidden, values], leading: 2}"};
 
 TEST_F(ProbesOfARun, ChangeNothing) {
   ASSERT_EQ(train("plain").status, 0);
@@ -45,6 +47,22 @@ TEST_F(ProbesOfARun, ChangeNothing) {
   EXPECT_EQ(of_probes[0].find("update_ratio"), std::string::npos);  // nothing has been updated yet
   EXPECT_FALSE(is_of_a_probe(of_probes[1]));
   EXPECT_NE(of_probes[2].find("\"norms/encoder.blocks.1.attention.qkv.weight/update_ratio\": "), std::string::npos);
+}
+
+// Those that are for language models, of one that has dropout everywhere.
+TEST_F(ProbesOfARun, ChangeNothingInADecoder) {
+  Arguments decoder = {
+      "model={kind: decoder, num_layers: 2, num_heads: 2, d_model: 16, d_ff: 32, dropout: 0.1, activation: gelu}"};
+  ASSERT_EQ(train("plain", decoder).status, 0);
+  decoder.insert(decoder.end(), {"probes.copying.every=20", "probes.logit_lens.every=20"});
+  const Outcome outcome = train("watched", decoder);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(checkpoints_of(folder.path / "watched"), checkpoints_of(folder.path / "plain"));
+  const std::string lines = metrics_of(folder.path / "watched");
+  for (const char* const name :
+       {"copying/decoder.blocks.1.attention.1/score", "logit_lens/decoder.blocks.0.output/kl"}) {
+    EXPECT_NE(lines.find(std::string("\"") + name + "\": "), lines.npos) << name;
+  }
 }
 
 // Also from the very beginning, where nothing has been saved yet but a line has been written.

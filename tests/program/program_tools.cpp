@@ -128,6 +128,7 @@ std::map<std::string, std::string> checkpoints_of(const fs::path& run) {
 std::map<std::string, std::string> bits_of(const fs::path& run) {
   std::map<std::string, std::string> bits = checkpoints_of(run);
   bits["metrics.jsonl"] = metrics_of(run);
+  bits["weights.hashes"] = bytes_of_file(run / "weights.hashes");
   return bits;
 }
 

@@ -68,7 +68,7 @@ std::string metrics_of(const std::filesystem::path& run);
 // The files of a run's checkpoints: "step-10/weights.safetensors" -> its bytes.
 std::map<std::string, std::string> checkpoints_of(const std::filesystem::path& run);
 
-// Everything that must be the same if two runs are: their metrics and all files of their checkpoints.
+// Everything that must be the same if two runs are: their metrics, their hashes and all files of their checkpoints.
 std::map<std::string, std::string> bits_of(const std::filesystem::path& run);
 
 // Says which files differ, not their bytes.

@@ -38,7 +38,7 @@ class Usage : public testing::Test {
 TEST_F(Usage, WrongWords) {
   refuses({},
           "transformlet: a command is missing, one of train, evaluate, describe, gradcheck, find-lr, bench, import, "
-          "export, generate, tokenize (see transformlet --help)");
+          "export, generate, reproduce, tokenize (see transformlet --help)");
   refuses({"tarin"}, "transformlet: The following argument was not expected: tarin (see transformlet --help)");
   refuses({"--bogus"}, "transformlet: The following argument was not expected: --bogus (see transformlet --help)");
   refuses({"train", "small.yaml", "--bogus"},
@@ -190,6 +190,13 @@ TEST_F(Usage, Describe) {
   EXPECT_TRUE(one.out.ends_with(fmt::format(" MB, and at most {:.3g} GFLOP of matrix products a step\n",
                                             1e-9 * 3 * 32 * 6 * 2 * (weights + attention))))
       << one.out;
+
+  const Outcome taps = run({"describe", "small.yaml", "--taps"});
+  EXPECT_EQ(taps.status, 0);
+  EXPECT_EQ(lines_of(taps.out).size(), 2u * 12 + 1);
+  EXPECT_NE(taps.out.find("encoder.blocks.1.attention.weights    (batch, 2, 6, 6)\n"), std::string::npos) << taps.out;
+  EXPECT_EQ(run({"describe", "--taps"}).err,
+            "describe: --taps are those of a config: transformlet describe CONFIG --taps\n");
 
   const Outcome schema = run({"describe", "--schema"});
   EXPECT_EQ(schema.status, 0);

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 
 #include "layers/initializers.h"
+#include "tests/study/probe_tools.h"
 
 namespace transformlet {
 namespace {
@@ -40,21 +40,6 @@ struct Fixed : Model {
 
   Tensor weights;
 };
-
-std::map<std::string, double> measured(const std::string& name, const ProbeView& view) {
-  const Measurements values = registry<Probe>().at(name).make()->measure(view);
-  return {values.begin(), values.end()};
-}
-
-ProbeView view_of(const Model& model, const Parameters& parameters, const ModelInputs& examples,
-                  const TensorList& updates = {}, const std::function<TensorList()>& gradients = {}) {
-  return {.step = 1,
-          .model = model,
-          .parameters = parameters,
-          .examples = examples,
-          .updates = updates,
-          .gradients = gradients};
-}
 
 // Tokens 5 6 5 6. The first head attends evenly to what it may see; the second, once a token comes again, to what
 // followed it, and before that to the first position.

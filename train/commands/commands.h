@@ -30,6 +30,7 @@ int evaluate_command(const EvaluateArguments& arguments);
 struct DescribeArguments {
   std::string config;  // empty: all keys that there are
   bool schema = false;
+  bool taps = false;  // the model's activations instead of its parameters
   std::vector<std::string> overrides;
 };
 int describe_command(const DescribeArguments& arguments);
@@ -87,6 +88,14 @@ struct GenerateArguments {
   bool no_cache = false;
 };
 int generate_command(const GenerateArguments& arguments);
+
+struct ReproduceArguments {
+  std::vector<std::string> names;  // empty: all
+  std::string folder = "configs/findings", runs = "runs/findings";
+  std::string page = "docs/gallery.md";  // empty: none is written
+  std::optional<int64_t> seeds;          // none: as the finding says
+};
+int reproduce_command(const ReproduceArguments& arguments);
 
 struct TokenizeTrainArguments {
   std::string path;  // of a text, or of a folder of texts

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "layers/tap_points.h"
 #include "train/commands/commands.h"
 #include "train/config/help.h"
 #include "train/config/reader.h"
@@ -20,6 +21,22 @@ void print_parameters(const Parameters& parameters) {
                              to_string(parameter.value.shape()), parameter.value.size());
   }
   std::cout << fmt::format("{} parameters in {} tensors", parameters.count(), parameters.list().size());
+}
+
+// The activations that interventions and probes can reach, with their shapes.
+void print_taps(const DescribeArguments& arguments) {
+  const auto config =
+      read_config_text<ExperimentConfig>(arguments.config, read_config_bytes(arguments.config), arguments.overrides);
+  Parameters parameters;
+  const ModelSizes sizes = config.task->sizes();
+  const auto model = config.model->build(Scope(parameters, config.seed_value(), config.dtype()), sizes);
+  const std::vector<TapPoint> points = tap_points(*model, sizes);
+  size_t longest = 0;
+  for (const TapPoint& point : points) longest = std::max(longest, point.name.size());
+  for (const TapPoint& point : points) {
+    const std::string shape = to_string(point.shape);  // "(1, 4, 16, 16)"
+    std::cout << fmt::format("{:{}}  (batch{}\n", point.name, longest, shape.substr(2));
+  }
 }
 
 // The config with everything filled in, and the parameters, before anything is allocated.
@@ -49,9 +66,12 @@ int describe_command(const DescribeArguments& arguments) {
   if (arguments.schema) {
     std::cout << config_schema_by_key<LayerCheckConfig, ExperimentConfig>("Transformlet config", "layer");
   } else if (arguments.config.empty()) {
+    if (arguments.taps) throw UsageError("describe: --taps are those of a config: transformlet describe CONFIG --taps");
     std::cout << config_help<ExperimentConfig>()
               << "\nA config for gradcheck may name a layer instead of a task and a model:\n\n"
               << config_help<LayerCheckConfig>();
+  } else if (arguments.taps) {
+    print_taps(arguments);
   } else {
     describe_config(arguments);
   }

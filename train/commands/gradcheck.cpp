@@ -192,12 +192,12 @@ int check_model(const GradcheckArguments& arguments, const std::string& text) {
       static_cast<size_t>(std::min(config.gradcheck.batch_size, experiment.task.size(Split::train))));
   std::iota(examples.begin(), examples.end(), 0);
   const Batch batch = experiment.task.batch(Split::train, examples);
-  const int64_t length = batch.inputs.shape()[1], seq_len = config.gradcheck.seq_len;
+  const int64_t length = batch.places() / batch.size(), seq_len = config.gradcheck.seq_len;
   const int64_t source_len = batch.source.shape().rank() == 2 ? batch.source.shape()[1] : 0;
   const int64_t memory_len = config.gradcheck.memory_len;
   const Setting setting{.config = config.gradcheck,
                         .seed = config.seed_value(),
-                        .batch = batch.inputs.shape()[0],
+                        .batch = batch.size(),
                         .seq_len = seq_len > 0 ? seq_len : length,
                         .memory_len = memory_len > 0 ? memory_len : source_len,
                         .own_mask = batch.mask};
@@ -216,7 +216,7 @@ int check_model(const GradcheckArguments& arguments, const std::string& text) {
       const auto loss = [&experiment, &batch, mask = mask, pass = setting.pass()](const TensorList&) {
         ModelInputs inputs = batch.model_inputs();
         inputs.mask = mask;
-        return TensorList{cross_entropy((*experiment.model)(inputs, pass), batch.targets)};
+        return TensorList{batch.loss((*experiment.model)(inputs, pass))};
       };
       targets.push_back({"model" + words, {{"", loss, experiment.parameters.tensors()}}});
     }

@@ -48,6 +48,12 @@ class ConfigReader : public Fields {
   }
 
  protected:
+  std::vector<std::string> names_given() const override {
+    std::vector<std::string> names;
+    for (const YamlEntry& entry : map_.entries) names.push_back(entry.key);
+    return names;
+  }
+
   void key(const Key& key) override {
     const YamlEntry* entry = named(key.name);
     const std::string path = join_path(path_, key.name);

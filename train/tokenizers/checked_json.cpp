@@ -17,7 +17,9 @@ constexpr size_t deepest = 32;
 // takes quadratic time.
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  Json root;
+  explicit Builder(size_t bytes) : bytes_(bytes) {}
+
+  CheckedJson take() { return std::move(tree_); }
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -44,8 +46,11 @@ class Builder : public nlohmann::json_sax<Json> {
 
  private:
   Json& place(Json value) {
-    if (open_.empty()) return root = std::move(value);
+    if (open_.empty()) return tree_.root = std::move(value);
     Json& parent = *open_.back();
+    // An element of a list has 16 bytes, and twice that while the list grows.
+    require(!parent.is_array() || parent.size() < 256 + bytes_ / 16,
+            "it has a list of more elements than a vocabulary of its size could have");
     if (parent.is_array()) return parent.emplace_back(std::move(value));
     const auto [place, is_new] = parent.emplace(key_, std::move(value));
     require(is_new, "an object has the key '{}' twice", shown(key_));
@@ -65,16 +70,27 @@ class Builder : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  CheckedJson tree_;
+  size_t bytes_;             // of the text
   std::vector<Json*> open_;  // nothing is added beside an element that is open, so it stays where it is
   std::string key_;
 };
 
+// No deeper than the tree is.
+void release(Json& value) {
+  if (!value.is_structured()) return;
+  for (Json& inner : value) release(inner);
+  value.clear();
+}
+
 }  // namespace
 
-Json parse_checked_json(std::string_view text) {
-  Builder builder;
+CheckedJson::~CheckedJson() { release(root); }
+
+CheckedJson parse_checked_json(std::string_view text) {
+  Builder builder(text.size());
   Json::sax_parse(text, &builder);
-  return std::move(builder.root);
+  return builder.take();
 }
 
 std::string in_short(const Json& value) {

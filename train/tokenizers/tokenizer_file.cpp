@@ -221,7 +221,7 @@ std::unique_ptr<Tokenizer> read_first_files(const std::filesystem::path& folder)
   const std::filesystem::path encoder = folder / "encoder.json", merges = folder / "vocab.bpe";
   const std::string json = read_bytes(encoder), text = read_bytes(merges);
   VocabularyReader reader;
-  naming(encoder, [&] { reader.add_tokens(parse_checked_json(json), {}, "it"); });
+  naming(encoder, [&] { reader.add_tokens(parse_checked_json(json).root, {}, "it"); });
   naming(merges, [&] {
     int64_t number = 1;
     for (size_t start = 0; start < text.size(); ++number) {
@@ -239,8 +239,8 @@ std::unique_ptr<Tokenizer> read_first_files(const std::filesystem::path& folder)
 }  // namespace
 
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view text) {
-  const Json json = parse_checked_json(text);
-  Allowed root("", json);
+  const CheckedJson json = parse_checked_json(text);
+  Allowed root("", json.root);
   root.any("version");
   for (const char* const key : {"truncation", "padding"}) root.none(key);
   root.none("normalizer", "texts are taken as they are, so this is not supported");

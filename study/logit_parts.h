@@ -1,0 +1,26 @@
+// What a decoder's head is given, as a sum over what wrote to the residual stream: direct logit attribution (Elhage et
+// al. 2021, "A Mathematical Framework for Transformer Circuits"; the final norm is linear once its scale is fixed).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "layers/decoder.h"
+
+namespace transformlet {
+
+struct LogitParts {
+  // "embedding" (with positions), "decoder.blocks.0.attention", "decoder.blocks.0.feed_forward" ..., and
+  // "decoder.final_norm.bias" where there is one.
+  std::vector<std::string> names;
+  TensorList parts;  // each (B, T, d_model), behind the final norm: their sum is the head's input
+};
+
+// Each part's logits are its product with the head's weight, and they add up to the model's. An Error for a decoder
+// whose norms stand after its sublayers, which rescale the stream on the way. Cost: a forward pass.
+LogitParts logit_parts(const Decoder& decoder, const ModelInputs& examples);
+
+// (classes, d_model): of the head, or of the embedding that it is tied to.
+const Tensor& unembedding(const Decoder& decoder);
+
+}  // namespace transformlet
