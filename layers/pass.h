@@ -47,6 +47,7 @@ class Pass {
   // The position of the pass's first token.
   int64_t offset() const { return cache_ == nullptr ? 0 : cache_->length(); }
 
+  bool has_listener() const { return tap_ != nullptr; }
   bool recomputes() const { return recompute_ && tap_ == nullptr; }
 
   // Dropout in training, x itself otherwise. `site` is the path of the layer.
