@@ -128,6 +128,27 @@ int run(int argc, char** argv) {
   memories_app->add_option("--checkpoint", memories.checkpoint, "newest, best, or a saved step")->capture_default_str();
   memories_app->callback([&] { status = memories_command(memories); });
 
+  ReplayArguments replay;
+  CLI::App* const replay_app =
+      app.add_subcommand("replay", "do steps of a run once more, bit for bit, with other probes or evaluations");
+  replay_app->add_option("RUN", replay.run, "the folder of a run")->required();
+  replay_app->add_option("key=value", replay.overrides, "keys that change no training: probes.norms.every=1");
+  replay_app->add_option("--from", replay.from, "measure after this step (0: also the model as it was made)")
+      ->capture_default_str()
+      ->check(at_least(0));
+  replay_app->add_option("--to", replay.to, "the last step (default: the last one recorded)")->check(at_least(1));
+  replay_app->add_option("--output", replay.output, "the folder for the new run (default: runs/replay/<number>)");
+  replay_app->callback([&] { status = replay_command(replay); });
+
+  BranchArguments branch;
+  CLI::App* const branch_app =
+      app.add_subcommand("branch", "go on from a step of a run with other keys, as a run of its own");
+  branch_app->add_option("RUN", branch.run, "the folder of a run")->required();
+  branch_app->add_option("key=value", branch.overrides, overrides_help);
+  branch_app->add_option("--step", branch.step, "the step to go on from")->required()->check(at_least(0));
+  branch_app->add_option("--output", branch.output, "the folder for the new run (default: runs/branch/<number>)");
+  branch_app->callback([&] { status = branch_command(branch); });
+
   DescribeArguments describe;
   CLI::App* const describe_app = app.add_subcommand("describe", "say what a config may hold, or what one config means");
   describe_app->add_option("CONFIG", describe.config, "a YAML file: its values and the model's parameters");

@@ -57,24 +57,30 @@ void restore_averaged_weights(const Checkpoint& checkpoint, const Parameters& pa
   restore(checkpoint.averaged_weights, weights);
 }
 
-Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed)
+void restore_training(const Checkpoint& checkpoint, Experiment& experiment) {
+  restore_weights(checkpoint, experiment.parameters);
+  if (checkpoint.step == 0) return;  // before the first step there is no state: what is imported has none
+  std::vector<NamedState> state;
+  for (const NamedTensor& tensor : checkpoint.optimizer) state.push_back({tensor.name, tensor.value});
+  experiment.optimizer->restore(checkpoint.step, state);
+}
+
+Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed,
+                 std::optional<Window> window)
     : config_(config),
       experiment_(experiment),
       run_(run),
+      window_(std::move(window)),
       training_step_(config, experiment),
       probes_(config, experiment, training_step_),
-      progress_(resumed == nullptr ? 0 : resumed->step, config.train.max_steps),
+      progress_(resumed == nullptr ? 0 : resumed->step, window_ ? window_->to : config.train.max_steps),
       early_stop_(config.evaluate.patience) {
   if (resumed != nullptr) {
-    restore_weights(*resumed, experiment_.parameters);
-    if (resumed->step > 0) {  // before the first step there is no state: what is imported has none
-      std::vector<NamedState> state;
-      for (const NamedTensor& tensor : resumed->optimizer) state.push_back({tensor.name, tensor.value});
-      experiment_.optimizer->restore(resumed->step, state);
-    }
+    restore_training(*resumed, experiment_);
     early_stop_.restore(resumed->extra);
     steps_done_ = resumed->step;
-    saved_ = resumed->step;
+    val_loss_ = resumed->val_loss;
+    if (!window_) saved_ = resumed->step;  // a window's checkpoints are in a folder of its own
   }
   if (config.train.ema_decay) {
     averages_.emplace(experiment_.parameters, *config.train.ema_decay);
@@ -91,23 +97,24 @@ Trainer::Trainer(const ExperimentConfig& config, Experiment& experiment, RunFold
 int Trainer::train() {
   hash();
   if (steps_done_ == 0 && saved_ != 0) probe();
-  if (steps_done_ == 0 && config_.checkpoint.is_due(0)) save();
+  if (steps_done_ == 0 && logs() && config_.checkpoint.is_due(0)) save();
   while (!is_over()) {
     if (const int signal = stop_signal()) {
-      if (saved_ != steps_done_) save();
+      if (!window_ && saved_ != steps_done_) save();
       run_.log_event("stopped", {{"step", steps_done_}});
-      progress_.note(fmt::format("stopped after step {}; go on with: transformlet train --resume {}", steps_done_,
-                                 run_.path().string()));
+      const std::string how = fmt::format("; go on with: transformlet train --resume {}", run_.path().string());
+      progress_.note(fmt::format("stopped after step {}{}", steps_done_, window_ ? "" : how));
       return 128 + signal;
     }
     step();
     measure();
     probe();
     // The test's line comes before the last checkpoint, so that resuming a finished run finds nothing left to do.
-    if (is_over() && steps_done_ < config_.train.max_steps) stop_early();
-    if (is_over()) test();
-    if (is_over() || config_.checkpoint.is_due(steps_done_) || is_best_) save();
+    if (is_finished() && steps_done_ < config_.train.max_steps) stop_early();
+    if (is_finished() && logs()) test();
+    if (is_over() || (logs() && (config_.checkpoint.is_due(steps_done_) || is_best_))) save();
   }
+  if (saved_ != steps_done_) save();  // of a window without a step
   run_.log_event("finished", {{"step", steps_done_}});
   return 0;
 }
@@ -133,6 +140,8 @@ void Trainer::step() {
 }
 
 void Trainer::measure() {
+  // Patience counts the evaluations from before the window, too.
+  if (window_ && steps_done_ < window_->from && !config_.evaluate.patience) return;
   const bool is_last = steps_done_ == config_.train.max_steps;
   const bool evaluates = config_.task->size(Split::validation) > 0 &&
                          (is_last || (config_.evaluate.every > 0 && steps_done_ % config_.evaluate.every == 0));
@@ -156,12 +165,13 @@ void Trainer::measure() {
   }
   line.push_back({"perf/tokens_per_s", tokens_per_second});
   line.push_back({"perf/step_ms", 1e3 * seconds_ / static_cast<double>(timed_steps_)});
-  metrics_->log(steps_done_, line);
+  if (logs()) metrics_->log(steps_done_, line);
   seconds_ = 0;
   tokens_ = timed_steps_ = 0;
 }
 
 void Trainer::probe() {
+  if (!logs()) return;
   Stopwatch stopwatch;
   JsonFields line = probes_.measure(steps_done_);
   if (line.empty()) return;
@@ -169,7 +179,11 @@ void Trainer::probe() {
   metrics_->log(steps_done_, line);
 }
 
-void Trainer::hash() { hashes_->write(hashes_of(experiment_.parameters, steps_done_)); }
+void Trainer::hash() {
+  const StepHashes hashes = hashes_of(experiment_.parameters, steps_done_);
+  if (window_) window_->check(hashes);
+  hashes_->write(hashes);
+}
 
 void Trainer::stop_early() {
   run_.log_event("stopped_early", {{"step", steps_done_}, {"best_val_loss", *early_stop_.best_val_loss()}});

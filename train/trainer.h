@@ -18,12 +18,22 @@ namespace transformlet {
 void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters);
 // The same with the averages that the checkpoint keeps of them.
 void restore_averaged_weights(const Checkpoint& checkpoint, const Parameters& parameters);
+// The same with the optimiser's state.
+void restore_training(const Checkpoint& checkpoint, Experiment& experiment);
+
+// Steps of a training that is done again (train/replay.h). Nothing is measured or saved up to step `from`, unless that
+// is 0: then all is. The weights of step `to` are saved.
+struct Window {
+  int64_t from, to;
+  std::function<void(const StepHashes&)> check;  // throws if a step is not as it was
+};
 
 class Trainer {
  public:
   // Starts at step 0, or goes on from a checkpoint (`resumed`), whose values are put into the model and the optimiser,
   // and to whose step the run's metrics are cut back.
-  Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed);
+  Trainer(const ExperimentConfig& config, Experiment& experiment, RunFolder& run, const Checkpoint* resumed,
+          std::optional<Window> window = {});
 
   // Trains to the last step, or until val/loss has not become better for too long, evaluates on the test split, and
   // returns 0. Asked to stop by a signal, it saves and returns 128 + the signal. A loss, gradient or weight that is not
@@ -31,10 +41,13 @@ class Trainer {
   // checkpoint and how to go on from it.
   int train();
 
-  // All steps are done, or val/loss has not become better for too long.
-  bool is_over() const { return steps_done_ >= config_.train.max_steps || early_stop_.is_over(); }
+  // All steps are done, or those of the window, or val/loss has not become better for too long.
+  bool is_over() const { return is_finished() || (window_ && steps_done_ >= window_->to); }
 
  private:
+  bool is_finished() const { return steps_done_ >= config_.train.max_steps || early_stop_.is_over(); }
+  // Whether what is measured now belongs into metrics.jsonl, and what is due into a checkpoint.
+  bool logs() const { return !window_ || window_->from == 0 || steps_done_ > window_->from; }
   // One step of the optimiser; `steps_done` counts it when it is through.
   void step();
   // The line of metrics.jsonl of this step, if one is due.
@@ -42,7 +55,7 @@ class Trainer {
   // The line of the probes that are due.
   void probe();
   void stop_early();
-  // Writes down what the weights are now.
+  // Writes down what the weights are now; in a window they must be what they were.
   void hash();
   void save();
   // Of the averaged weights, if there are any.
@@ -58,6 +71,7 @@ class Trainer {
   const ExperimentConfig& config_;
   Experiment& experiment_;
   RunFolder& run_;
+  std::optional<Window> window_;
   TrainingStep training_step_;
   Probes probes_;
   std::optional<AveragedWeights> averages_;

@@ -36,6 +36,22 @@ struct MemoriesArguments {
 };
 int memories_command(const MemoriesArguments& arguments);
 
+struct ReplayArguments {
+  std::string run;
+  int64_t from = 0, to = -1;  // steps; -1: the last one recorded
+  std::string output;         // the folder to make; empty: runs/replay/<number>
+  std::vector<std::string> overrides;
+};
+int replay_command(const ReplayArguments& arguments);
+
+struct BranchArguments {
+  std::string run;
+  int64_t step = 0;
+  std::string output;  // the folder to make; empty: runs/branch/<number>
+  std::vector<std::string> overrides;
+};
+int branch_command(const BranchArguments& arguments);
+
 struct DescribeArguments {
   std::string config;  // empty: all keys that there are
   bool schema = false;
