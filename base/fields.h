@@ -53,6 +53,15 @@ struct Group {
   bool absent = false;
 };
 
+// A list of maps.
+struct MapList {
+  std::string name, help;
+  std::function<void(Fields&)> describe_new;  // a passing one, with its defaults
+  std::function<size_t()> size;
+  std::function<void(size_t)> resize;
+  std::function<void(Fields&, size_t)> describe;  // one of them
+};
+
 struct Alternative {
   std::string name, help;
   std::function<void(Fields&)> describe;  // the variant's own value if it is the chosen one, otherwise a passing one
@@ -86,6 +95,14 @@ class Fields {
   template <class T>
   void group(std::string_view name, T& value, std::string_view help) {
     group(Group{std::string(name), std::string(help), [&value](Fields& field) { value.describe(field); }});
+  }
+
+  // A list of maps: a vector of any struct with a `describe`.
+  template <class T>
+  void list(std::string_view name, std::vector<T>& values, std::string_view help) {
+    list(MapList{std::string(name), std::string(help), [](Fields& field) { T().describe(field); },
+                 [&values] { return values.size(); }, [&values](size_t size) { values.assign(size, T()); },
+                 [&values](Fields& field, size_t i) { values[i].describe(field); }});
   }
 
   // A nested map in which one key, the discriminator, says which of several structs the others belong to:
@@ -164,6 +181,7 @@ class Fields {
   virtual std::vector<std::string> names_given() const { return {}; }
   virtual void key(const Key& key) = 0;
   virtual void group(const Group& group) = 0;
+  virtual void list(const MapList& list) = 0;
   virtual void variant(const Variant& variant) = 0;
 
  private:

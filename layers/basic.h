@@ -55,18 +55,21 @@ struct RMSNorm {
   double epsilon;
 };
 
-enum class NormKind { layer, rms };
+enum class NormKind { layer, rms, none };
+inline const std::vector<std::string> norm_names = {"layer", "rms", "none"};
 
-// Either of the two. bias: of LayerNorm.
+// Either of the two, or x itself. bias: of LayerNorm.
 struct Norm {
   Norm(const Scope& scope, int64_t width, NormKind kind, bool with_bias = true, double epsilon = 1e-5)
-      : kind(kind), gain(scope.parameter("gain", {width}, all_ones(), ParameterKind::gain)), epsilon(epsilon) {
+      : kind(kind), epsilon(epsilon) {
+    if (kind != NormKind::none) gain = scope.parameter("gain", {width}, all_ones(), ParameterKind::gain);
     if (with_bias && kind == NormKind::layer) {
       bias = scope.parameter("bias", {width}, all_zeros(), ParameterKind::bias);
     }
   }
 
   Tensor operator()(const Tensor& x) const {
+    if (kind == NormKind::none) return x;
     return kind == NormKind::layer ? layer_norm(x, gain, bias, epsilon) : rms_norm(x, gain, epsilon);
   }
 

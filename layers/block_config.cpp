@@ -12,7 +12,9 @@ void BlockConfig::describe(Fields& field) {
   field("d_model", d_model, "width of the residual stream", between(1, 100000), multiple_of(num_heads, "num_heads"));
   field("d_ff", d_ff, "hidden width of the feed-forward layer; 0: 4 d_model, or 8/3 d_model if gated",
         between(0, 1000000));
-  field("norm", norm, "LayerNorm, or RMSNorm", one_of({"layer", "rms"}));
+  field("feed_forward", feed_forward, "false: blocks of attention alone; d_ff is of no use then");
+  field("skip", skip, "false: no residual connections, a sublayer's output replaces its input");
+  field("norm", norm, "LayerNorm, or RMSNorm, or none: no norms in blocks and behind them", one_of(norm_names));
   field("norm_epsilon", norm_epsilon, "of norms: added to the variance, or to the mean square", greater_than(0));
   field("norm_position", norm_position, "norm(x + sublayer(x)), or x + sublayer(norm(x))", one_of({"post", "pre"}));
   field("activation", activation, "of the feed-forward layer; swiglu and geglu are gated", one_of(activation_names));
@@ -41,7 +43,7 @@ EncoderOptions BlockConfig::options() const {
           .d_model = d_model,
           .d_ff = hidden_width(),
           .num_kv_heads = num_kv_heads,
-          .norm = chosen<NormKind>(norm, {"layer", "rms"}),
+          .norm = chosen<NormKind>(norm, norm_names),
           .norm_epsilon = norm_epsilon,
           .norm_position = chosen<NormPosition>(norm_position, {"post", "pre"}),
           .activation = chosen<Activation>(activation, activation_names),
@@ -51,7 +53,9 @@ EncoderOptions BlockConfig::options() const {
           .dropout = dropout,
           .attention_dropout = attention_dropout,
           .residual_dropout = residual_dropout,
-          .bias = bias};
+          .bias = bias,
+          .feed_forward = feed_forward,
+          .skip = skip};
 }
 
 Position BlockConfig::position_of_embeddings() const {

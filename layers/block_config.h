@@ -14,7 +14,7 @@ struct BlockConfig {
   std::string norm = "layer", norm_position = "post", activation = "relu", position = "sinusoidal";
   double norm_epsilon = 1e-5, rotary_base = 10000.0, dropout = 0.0;
   std::optional<double> attention_dropout = {}, residual_dropout = {};
-  bool bias = true;
+  bool bias = true, feed_forward = true, skip = true;
 
   void describe(Fields& field);
 

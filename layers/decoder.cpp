@@ -18,6 +18,7 @@ Decoder::Decoder(const Scope& scope, const DecoderOptions& options, const ModelS
       positions(scope / "positions", options.position, sizes.max_length, options.blocks.d_model),
       embedding_dropout(scope / "embedding" / "dropout", options.embedding_dropout),
       window(options.window),
+      asked_places(sizes.asked_places),
       blocks(scope / "decoder", options.blocks) {
   if (options.tie_embeddings) {
     require(sizes.vocab_size == sizes.classes,
@@ -39,8 +40,11 @@ Tensor Decoder::embed(const Tokens& ids, const Pass& pass) const {
 }
 
 Tensor Decoder::operator()(const ModelInputs& inputs, const Pass& pass) const {
-  const Tensor x = blocks(embed(inputs.ids, pass), inputs.mask & own_mask(pass.offset()), pass);
-  return pass.tap("", "logits", head ? (*head)(x) : linear(x, embedding.weight));
+  const int64_t asked = pass.has_listener() || pass.cache() != nullptr ? 0 : asked_places;
+  const Tensor x = blocks(embed(inputs.ids, pass), inputs.mask & own_mask(pass.offset()), pass, asked);
+  const Tensor logits = pass.tap("", "logits", head ? (*head)(x) : linear(x, embedding.weight));
+  const int64_t not_asked = inputs.ids.shape()[1] - logits.dim(1);
+  return not_asked == 0 ? logits : pad(logits, 1, not_asked, 0);
 }
 
 TensorList Decoder::attention_maps(const Tokens& ids, const Mask& mask) const {
@@ -97,9 +101,11 @@ struct DecoderConfig : ModelConfig {
   double product_operations(const ModelSizes& sizes, bool recompute) const override {
     const int64_t tokens = sizes.max_length;
     const Mask mask = window > 0 ? Mask::sliding_window(window) : Mask::causal();
-    const double stack = transformlet::product_operations(blocks.options(), tokens, mask.pairs(1, tokens, tokens));
+    const double stack =
+        transformlet::product_operations(blocks.options(), tokens, mask.pairs(1, tokens, tokens), sizes.asked_places);
+    const int64_t asked = sizes.asked_places == 0 ? tokens : std::min(tokens, sizes.asked_places);
     const double head =
-        2 * static_cast<double>(tokens) * static_cast<double>(blocks.d_model) * static_cast<double>(sizes.classes);
+        2 * static_cast<double>(asked) * static_cast<double>(blocks.d_model) * static_cast<double>(sizes.classes);
     return (recompute ? with_recomputation : forward_and_backward) * stack + forward_and_backward * head;
   }
 

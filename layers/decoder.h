@@ -16,7 +16,8 @@ struct DecoderOptions {
 };
 
 // Causal whatever the mask: a position sees itself and what comes before. Under a pass with a cache it reads on behind
-// what was read before.
+// what was read before. Where the task asks for the last places alone, logits of the others are zeros, unless somebody
+// listens to the pass or it has a cache.
 struct Decoder : Model {
   Decoder(const Scope& scope, const DecoderOptions& options, const ModelSizes& sizes);
 
@@ -31,7 +32,7 @@ struct Decoder : Model {
   Embedding embedding;
   Positions positions;
   Dropout embedding_dropout;
-  int64_t window;
+  int64_t window, asked_places;
   Encoder blocks;
   std::optional<Linear> head;  // without a bias, as in GPT-2; none: tied
 

@@ -32,6 +32,8 @@ struct EncoderOptions {
   bool hidden_dropout = true;  // the same of the feed-forward layer's hidden units
   bool final_norm = false;     // one more norm at the end of the stack, as pre-norm stacks usually have
   bool bias = true;            // in linear layers and norms
+  bool feed_forward = true;    // false: blocks of attention alone (Elhage et al. 2021)
+  bool skip = true;            // false: a sublayer's output replaces its input (Dong et al. 2021)
   BlockInitializers initializers = {};
 };
 
@@ -45,28 +47,34 @@ FeedForwardOptions feed_forward_options(const EncoderOptions& options);
 struct EncoderBlock {
   EncoderBlock(const Scope& scope, const EncoderOptions& options);
 
-  // x (B, T, d_model) -> (B, T, d_model)
-  Tensor operator()(const Tensor& x, const Mask& mask, const Pass& pass) const;
+  // x (B, T, d_model) -> (B, T, d_model), or (B, asked_places, d_model): the last places of it, if that is not 0.
+  Tensor operator()(const Tensor& x, const Mask& mask, const Pass& pass, int64_t asked_places = 0) const;
 
   // The block and its parts, for checks.
   std::vector<NamedLayer> layers() const;
 
-  // In the order of the forward pass, which is the parameters' order too. A sublayer has one norm, on one of its sides.
+  // In the order of the forward pass, which is the parameters' order too. A sublayer has one norm, on one of its sides,
+  // or none.
   std::string path;
+  bool skip;
   std::optional<Norm> attention_pre_norm;
   MultiheadAttention attention;
   Dropout attention_dropout;
   std::optional<Norm> attention_post_norm;
   std::optional<Norm> feed_forward_pre_norm;
-  FeedForward feed_forward;
+  std::optional<FeedForward> feed_forward;
   Dropout feed_forward_dropout;
   std::optional<Norm> feed_forward_post_norm;
+
+ private:
+  Tensor add(const Tensor& x, const Tensor& sublayer) const { return skip ? x + sublayer : sublayer; }
 };
 
 struct Encoder {
   Encoder(const Scope& scope, const EncoderOptions& options);
 
-  Tensor operator()(Tensor x, const Mask& mask, const Pass& pass) const;
+  // With asked_places the last places alone, for which the last block transforms no others.
+  Tensor operator()(Tensor x, const Mask& mask, const Pass& pass, int64_t asked_places = 0) const;
 
   // The attention weights of every layer, each (B, num_heads, T, T), under the mask that the forward pass has.
   TensorList attention_maps(const Tensor& x, const Mask& mask) const;
@@ -83,7 +91,7 @@ double activations_per_token(const EncoderOptions& options, bool recompute);
 
 // The multiplications and additions in the matrix products of a forward pass of such a stack over one sequence, whose
 // tokens see each other in so many pairs (Mask::pairs).
-double product_operations(const EncoderOptions& options, int64_t length, double pairs);
+double product_operations(const EncoderOptions& options, int64_t length, double pairs, int64_t asked_places = 0);
 // The same of one attention layer of such a stack, whose queries come from `tokens`, keys and values from
 // `memory_tokens`.
 double attention_operations(const EncoderOptions& options, double tokens, double memory_tokens, double pairs);

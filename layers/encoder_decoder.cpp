@@ -20,13 +20,19 @@ MultiheadAttentionOptions cross_attention_options(const EncoderOptions& options)
 CrossBlock::CrossBlock(const Scope& scope, const EncoderOptions& options)
     : path(scope.path()),
       norm_position(options.norm_position),
+      skip(options.skip),
       attention(scope / "attention", attention_options(options)),
       cross_attention(scope / "cross_attention", cross_attention_options(options)),
-      feed_forward(scope / "feed_forward", feed_forward_options(options)),
+      feed_forward(only_if(options.feed_forward,
+                           [&] { return FeedForward(scope / "feed_forward", feed_forward_options(options)); })),
       attention_norm(scope / "attention_norm", options.d_model, options.norm, options.bias, options.norm_epsilon),
       cross_attention_norm(scope / "cross_attention_norm", options.d_model, options.norm, options.bias,
                            options.norm_epsilon),
-      feed_forward_norm(scope / "feed_forward_norm", options.d_model, options.norm, options.bias, options.norm_epsilon),
+      feed_forward_norm(only_if(options.feed_forward,
+                                [&] {
+                                  return Norm(scope / "feed_forward_norm", options.d_model, options.norm, options.bias,
+                                              options.norm_epsilon);
+                                })),
       attention_dropout(scope / "attention_dropout", options.residual_dropout.value_or(options.dropout)),
       cross_attention_dropout(scope / "cross_attention_dropout", options.residual_dropout.value_or(options.dropout)),
       feed_forward_dropout(scope / "feed_forward_dropout", options.residual_dropout.value_or(options.dropout)) {}
@@ -36,7 +42,7 @@ Tensor CrossBlock::operator()(const Tensor& x, const Tensor& memory, const Mask&
   // A sublayer with its norm on one of its sides, and what is added to the residual stream.
   const auto add = [&](const Tensor& to, const Norm& norm, const char* name, const auto& sublayer) {
     const bool is_pre = norm_position == NormPosition::pre;
-    const Tensor sum = to + pass.tap(path, name, sublayer(is_pre ? norm(to) : to));
+    const Tensor added = pass.tap(path, name, sublayer(is_pre ? norm(to) : to)), sum = skip ? to + added : added;
     return is_pre ? sum : norm(sum);
   };
   const Tensor attended = pass.tap(path, "middle",
@@ -46,8 +52,9 @@ Tensor CrossBlock::operator()(const Tensor& x, const Tensor& memory, const Mask&
       pass.tap(path, "cross_middle", add(attended, cross_attention_norm, "cross_attention_output", [&](auto& in) {
                  return cross_attention_dropout(cross_attention(in, memory, memory_mask, pass), pass);
                }));
-  return pass.tap(path, "output", add(informed, feed_forward_norm, "feed_forward_output", [&](auto& in) {
-                    return feed_forward_dropout(feed_forward(in, pass), pass);
+  if (!feed_forward) return pass.tap(path, "output", informed);
+  return pass.tap(path, "output", add(informed, *feed_forward_norm, "feed_forward_output", [&](auto& in) {
+                    return feed_forward_dropout((*feed_forward)(in, pass), pass);
                   }));
 }
 

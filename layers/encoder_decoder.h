@@ -20,9 +20,11 @@ struct CrossBlock {
 
   std::string path;
   NormPosition norm_position;
+  bool skip;
   MultiheadAttention attention, cross_attention;
-  FeedForward feed_forward;
-  Norm attention_norm, cross_attention_norm, feed_forward_norm;
+  std::optional<FeedForward> feed_forward;
+  Norm attention_norm, cross_attention_norm;
+  std::optional<Norm> feed_forward_norm;
   Dropout attention_dropout, cross_attention_dropout, feed_forward_dropout;
 };
 

@@ -65,6 +65,8 @@ struct ModelInputs {
   Mask source_mask = {};
   Tensor memory = {};  // (B, Ts, width): what read() made of the source before; undefined: the source is read
   Tensor values = {};  // (B, features) or (B, T, features), of any dtype
+  // Another input, which interventions take activations from (study/intervention.h); null: there is none.
+  std::shared_ptr<const ModelInputs> other = {};
 };
 
 class Model {
@@ -87,7 +89,9 @@ struct ModelSizes {
   int64_t max_length = 0;                                // of a sequence
   int64_t source_vocab_size = 0, source_max_length = 0;  // of the source; 0: there is none
   bool whole_sequences = false;                          // one target for a sequence, instead of one for each place
-  int64_t features = 0;                                  // of real inputs: numbers at each place; 0: they are tokens
+  // Only so many places at the end of each sequence have targets; 0: all may. A model may give zeros for the others.
+  int64_t asked_places = 0;
+  int64_t features = 0;  // of real inputs: numbers at each place; 0: they are tokens
 };
 
 // A kind of model, with its keys. Derived: static name and help, and Registered<ModelConfig, ...>.

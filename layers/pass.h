@@ -31,6 +31,9 @@ class Pass {
 
   // The same pass with a listener.
   Pass with_tap(Tap& tap) const;
+  Tap* listener() const { return tap_; }  // null: nobody listens
+  // For what else a pass draws: in training its own for each step.
+  RandomKey key() const { return key_; }
   // The same pass for the n-th call of a layer that is called more than once, so that each call has its own masks.
   Pass with_call(int64_t call) const;
 
@@ -44,6 +47,7 @@ class Pass {
   // The position of the pass's first token.
   int64_t offset() const { return cache_ == nullptr ? 0 : cache_->length(); }
 
+  bool has_listener() const { return tap_ != nullptr; }
   bool recomputes() const { return recompute_ && tap_ == nullptr; }
 
   // Dropout in training, x itself otherwise. `site` is the path of the layer.

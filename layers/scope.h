@@ -2,6 +2,7 @@
 // is its name everywhere: in checkpoints, in the gradient check, in metrics and in messages.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,5 +61,11 @@ class Scope {
   bool dry_ = false;
   std::string path_;
 };
+
+// What the function makes, or nothing: of a layer that may be absent.
+template <class Function>
+auto only_if(bool condition, const Function& make) {
+  return condition ? std::optional(make()) : std::nullopt;
+}
 
 }  // namespace transformlet

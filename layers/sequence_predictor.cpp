@@ -4,16 +4,6 @@
 #include "layers/block_config.h"
 
 namespace transformlet {
-namespace {
-
-// What the function makes, or nothing.
-template <class Function>
-auto only_if(bool condition, const Function& make) {
-  return condition ? std::optional(make()) : std::nullopt;
-}
-
-}  // namespace
-
 SequencePredictor::SequencePredictor(const Scope& scope, const SequencePredictorOptions& given,
                                      const ModelSizes& given_sizes)
     : options(given),
@@ -78,6 +68,8 @@ struct EncoderConfig : ModelConfig {
   void describe(Fields& field) override {
     blocks.describe(field);
     field("final_norm", final_norm, "one more norm after the last block");
+    field.check([&] { return !final_norm || blocks.norm != "none"; }, {"final_norm", "norm"},
+                "there is none with norm: none");
     field("input", input, "how symbols enter: a projection of one-hot vectors, or an embedding",
           one_of({"one_hot", "embedding"}));
     field("packed_init", packed_init, "Xavier fan of the packed q, k, v projection: of all three together, or of each",

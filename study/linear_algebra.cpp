@@ -5,7 +5,7 @@
 #include <limits>
 
 // OpenBLAS has LAPACK in it, but Debian's package no header that says so: these are the Fortran routines, with the
-// lengths of their texts at the end, as gfortran passes them.
+// lengths of their texts at the end, as gfortran passes them. NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 void dgesdd_(const char* job, const int* m, const int* n, double* a, const int* lda, double* s, double* u,
              const int* ldu, double* vt, const int* ldvt, double* work, const int* lwork, int* iwork, int* info,
@@ -14,6 +14,7 @@ void dgeev_(const char* job_left, const char* job_right, const int* n, double* a
             double* wi, double* vl, const int* ldvl, double* vr, const int* ldvr, double* work, const int* lwork,
             int* info, size_t job_left_length, size_t job_right_length);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace transformlet {
 namespace {

@@ -30,16 +30,24 @@ const Tensor& unembedding(const Decoder& decoder) {
   return decoder.head ? decoder.head->weight : decoder.embedding.weight;
 }
 
+static Tensor centred(const Norm& norm, const Tensor& x) {
+  return norm.kind == NormKind::layer ? x - mean(x, {-1}, true) : x;
+}
+
+Tensor through_final_norm(const Decoder& decoder, const Tensor& x) {
+  const std::optional<Norm>& norm = decoder.blocks.final_norm;
+  return norm ? centred(*norm, x) * cast(norm->gain, x.dtype()) : x;
+}
+
 LogitParts logit_parts(const Decoder& decoder, const ModelInputs& examples) {
   const std::optional<Norm>& norm = decoder.blocks.final_norm;
   require(norm.has_value() && decoder.blocks.blocks.front().attention_pre_norm.has_value(),
           "logit_parts: logits are no sum over sublayers where a norm comes after each; it needs norm_position: pre");
   Writers writers;
   decoder(examples, Pass::evaluation().with_tap(writers));
-  const auto centred = [&](const Tensor& x) { return norm->kind == NormKind::layer ? x - mean(x, {-1}, true) : x; };
-  const Tensor scale = rsqrt(mean(square(centred(writers.stream)), {-1}, true) + norm->epsilon);
+  const Tensor scale = rsqrt(mean(square(centred(*norm, writers.stream)), {-1}, true) + norm->epsilon);
   LogitParts result{std::move(writers.names), {}};
-  for (const Tensor& x : writers.written) result.parts.push_back(centred(x) * scale * norm->gain);
+  for (const Tensor& x : writers.written) result.parts.push_back(through_final_norm(decoder, x) * scale);
   if (norm->bias.defined()) {
     result.names.push_back(decoder.blocks.path + ".final_norm.bias");
     result.parts.push_back(broadcast_to(norm->bias, writers.stream.shape()));

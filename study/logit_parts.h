@@ -23,4 +23,8 @@ LogitParts logit_parts(const Decoder& decoder, const ModelInputs& examples);
 // (classes, d_model): of the head, or of the embedding that it is tied to.
 const Tensor& unembedding(const Decoder& decoder);
 
+// x (..., d_model) as the final norm hands it on, but for its scale and its bias: centred if it is LayerNorm, times the
+// gain. Where norms come after sublayers there is none: x itself. The dtype is x's.
+Tensor through_final_norm(const Decoder& decoder, const Tensor& x);
+
 }  // namespace transformlet

@@ -1,4 +1,5 @@
-// The rows of an activation (B, T, width) that belong to tokens, not to padding: b * T + t for each.
+// The rows of an activation (B, T, width) that belong to tokens, not to padding: b * T + t for each. All rows of an
+// activation (B, width).
 #pragma once
 
 #include <cstdint>

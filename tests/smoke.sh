@@ -44,7 +44,7 @@ for config in "$configs"/*.yaml; do
   # Data that a config does not bring is made here, and little of it is.
   few=(evaluate.examples=30 train.batch_size=32)
   case $(grep '^task: ' "$config") in
-    *'name: text'*) task=(task.path=text.txt task.test_fraction=0.1) ;;
+    *'name: text'*) task=(task.path=text.txt task.test_fraction=0.1 evaluate.examples=3) ;;
     *'name: pairs'*) task=(task.path=pairs.txt "${few[@]}") ;;
     *'form: tagging'*) task=(task.path=tags.txt "${few[@]}") ;;
     *'name: labelled'*) task=(task.path=texts.txt "${few[@]}") ;;

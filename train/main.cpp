@@ -115,6 +115,19 @@ int run(int argc, char** argv) {
   evaluate_app->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
   evaluate_app->callback([&] { status = evaluate_command(evaluate); });
 
+  MemoriesArguments memories;
+  CLI::App* const memories_app =
+      app.add_subcommand("memories", "what a decoder's hidden units are triggered by, and what they promote");
+  memories_app->add_option("RUN", memories.run, "the folder of a run")->required();
+  memories_app->add_option("key=value", memories.overrides, overrides_help);
+  memories_app->add_option("--layer", memories.layer, "whose feed-forward layer, from 0 (default: the last)")
+      ->check(at_least(0));
+  memories_app->add_option("--top", memories.top, "units to show, those that write most")
+      ->capture_default_str()
+      ->check(at_least(1));
+  memories_app->add_option("--checkpoint", memories.checkpoint, "newest, best, or a saved step")->capture_default_str();
+  memories_app->callback([&] { status = memories_command(memories); });
+
   ReplayArguments replay;
   CLI::App* const replay_app =
       app.add_subcommand("replay", "do steps of a run once more, bit for bit, with other probes or evaluations");

@@ -6,12 +6,10 @@
 #include "train/evaluation.h"
 
 namespace transformlet {
-namespace {
 
-constexpr int64_t most_examples = 64;
+static constexpr int64_t most_examples = 64;
 
-// The first of the validation split, or of training where there are none.
-Batch examples_of(const ExperimentConfig& config) {
+Batch probe_examples(const ExperimentConfig& config) {
   const Split split = config.task->size(Split::validation) > 0 ? Split::validation : Split::train;
   std::vector<int64_t> examples(static_cast<size_t>(
       std::min({most_examples, config.train.micro_batch_size(), config.task->evaluation_size(split)})));
@@ -20,12 +18,12 @@ Batch examples_of(const ExperimentConfig& config) {
 }
 
 // Of the loss of a batch in these parts: the share of its samples at [begin, end), however the parts divide them.
-Tensor share(const TrainingStep& training_step, const std::vector<MicroBatch>& parts, int64_t step, int64_t begin,
-             int64_t end) {
+static Tensor share(const TrainingStep& training_step, const std::vector<MicroBatch>& parts, int64_t step,
+                    int64_t begin, int64_t end) {
   Tensor sum;
   for (const MicroBatch& part : parts) {
     const int64_t from = std::max(begin - part.first_sample, int64_t{0});
-    const int64_t to = std::min(end - part.first_sample, part.batch.inputs.shape()[0]);
+    const int64_t to = std::min(end - part.first_sample, part.batch.size());
     if (from >= to) continue;
     const Tensor loss =
         training_step.loss({part.batch.samples(from, to), part.first_sample + from, part.counted_targets}, step);
@@ -34,8 +32,6 @@ Tensor share(const TrainingStep& training_step, const std::vector<MicroBatch>& p
   require(sum.defined(), "samples {} to {} are none of a batch of this step", begin, end);
   return sum;
 }
-
-}  // namespace
 
 Probes::Probes(const ExperimentConfig& config, Experiment& experiment, TrainingStep& training_step)
     : config_(config), experiment_(experiment), training_step_(training_step) {}
@@ -97,7 +93,7 @@ JsonFields Probes::measure(int64_t steps_done) {
                                     optimizer_keys(config_.optimizer).learning_rate);
   for (const auto& [name, probe] : config_.probes.all()) {
     if (!probe->cadence().is_due(steps_done)) continue;
-    if (!examples) examples = examples_of(config_);
+    if (!examples) examples = probe_examples(config_);
     const ModelInputs inputs = examples->model_inputs();
     const ProbeView view{.step = steps_done,
                          .model = *experiment_.model,

@@ -7,6 +7,10 @@
 
 namespace transformlet {
 
+// Examples that training does not see, always the same, as many as a training step computes with at a time, at most 64:
+// the first of the validation split, or of training where there are none.
+Batch probe_examples(const ExperimentConfig& config);
+
 class Probes {
  public:
   Probes(const ExperimentConfig& config, Experiment& experiment, TrainingStep& training_step);

@@ -1,6 +1,7 @@
 #include "train/weight_hashes.h"
 
 #include <fcntl.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,8 +10,6 @@
 #include <iterator>
 #include <string_view>
 
-#include "train/xxhash.h"
-
 namespace transformlet {
 namespace {
 
@@ -18,6 +17,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view magic = "tf-hash1";
 constexpr size_t word = 8;
+
+uint64_t hash_of(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 std::string_view bytes_of(const Tensor& x) {
   std::string_view bytes;
@@ -39,7 +40,7 @@ uint64_t number_at(std::string_view bytes, size_t place) {
 
 // Whether the last word is the hash of all before it.
 bool is_whole(std::string_view bytes) {
-  return xxhash64(bytes.substr(0, bytes.size() - word)) == number_at(bytes, bytes.size() - word);
+  return hash_of(bytes.substr(0, bytes.size() - word)) == number_at(bytes, bytes.size() - word);
 }
 
 std::string header_of(const Parameters& parameters) {
@@ -49,7 +50,7 @@ std::string header_of(const Parameters& parameters) {
   append(header, parameters.list().size());
   append(header, names.size());
   header += names;
-  append(header, xxhash64(header));
+  append(header, hash_of(header));
   return header;
 }
 
@@ -57,7 +58,7 @@ std::string record_of(const StepHashes& hashes) {
   std::string record;
   append(record, static_cast<uint64_t>(hashes.step));
   for (const uint64_t hash : hashes.tensors) append(record, hash);
-  append(record, xxhash64(record));
+  append(record, hash_of(record));
   return record;
 }
 
@@ -115,7 +116,7 @@ std::optional<std::string> bytes_of_file(const fs::path& path) {
 StepHashes hashes_of(const Parameters& parameters, int64_t step) {
   StepHashes result{step, {}};
   result.tensors.reserve(parameters.list().size());
-  for (const Parameter& parameter : parameters.list()) result.tensors.push_back(xxhash64(bytes_of(parameter.value)));
+  for (const Parameter& parameter : parameters.list()) result.tensors.push_back(hash_of(bytes_of(parameter.value)));
   return result;
 }
 

@@ -5,9 +5,9 @@
 //             the names, in the order of the parameters, a '\n' after each; the header's own hash
 //   record    the step (0: before the first one); n hashes; the record's own hash
 //
-// A hash is XXH64 (train/xxhash.h) of a tensor's values as checkpoints hold them: a function of the bits alone. A
-// record has (n + 2) words, and steps go up. What a crash leaves of a last record does not count. Cost: the weights are
-// read once a step, at some 16 GB/s.
+// A hash is XXH3 (64 bits; github.com/Cyan4973/xxHash) of a tensor's values as checkpoints hold them: a function of the
+// bits alone. A record has (n + 2) words, and steps go up. What a crash leaves of a last record does not count. Cost:
+// the weights are read once a step.
 #pragma once
 
 #include <filesystem>

@@ -62,6 +62,7 @@ struct NoVisitor : Fields {
   void check(const std::function<std::string()>&, std::initializer_list<std::string_view>) override {}
   void key(const Key&) override {}
   void group(const Group&) override {}
+  void list(const MapList&) override {}
   void variant(const Variant&) override {}
 };
 

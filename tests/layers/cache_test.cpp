@@ -15,6 +15,8 @@ struct Scheme {
   Position position = Position::none;
   bool rotary = false, alibi = false;
   int64_t window = 0, num_kv_heads = 0;
+  NormKind norm = NormKind::layer;
+  bool feed_forward = true, skip = true;
 };
 void PrintTo(const Scheme& scheme, std::ostream* out) { *out << scheme.name; }
 
@@ -27,11 +29,14 @@ class CacheTest : public testing::TestWithParam<Scheme> {
                        .d_model = 16,
                        .d_ff = 24,
                        .num_kv_heads = scheme.num_kv_heads,
+                       .norm = scheme.norm,
                        .norm_position = NormPosition::pre,
                        .activation = Activation::swiglu,
                        .rotary = scheme.rotary,
                        .alibi = scheme.alibi,
-                       .final_norm = true},
+                       .final_norm = true,
+                       .feed_forward = scheme.feed_forward,
+                       .skip = scheme.skip},
             .position = scheme.position,
             .window = scheme.window};
   }
@@ -114,16 +119,17 @@ TEST_P(CacheTest, WhatDoesNotFitIsSaid) {
   EXPECT_THROW(model(tokens(5, 7), {}, Pass::evaluation().with_cache(cache)), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemes, CacheTest,
-                         testing::Values(Scheme{.name = "none"},
-                                         Scheme{.name = "learned", .position = Position::learned},
-                                         Scheme{.name = "sinusoidal", .position = Position::sinusoidal},
-                                         Scheme{.name = "rope", .rotary = true, .num_kv_heads = 2},
-                                         Scheme{.name = "alibi", .alibi = true},
-                                         Scheme{.name = "rope_window", .rotary = true, .window = 3},
-                                         Scheme{.name = "alibi_window", .alibi = true, .window = 4, .num_kv_heads = 1},
-                                         Scheme{.name = "learned_window", .position = Position::learned, .window = 1}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Schemes, CacheTest,
+    testing::Values(Scheme{.name = "none"}, Scheme{.name = "learned", .position = Position::learned},
+                    Scheme{.name = "sinusoidal", .position = Position::sinusoidal},
+                    Scheme{.name = "rope", .rotary = true, .num_kv_heads = 2}, Scheme{.name = "alibi", .alibi = true},
+                    Scheme{.name = "rope_window", .rotary = true, .window = 3},
+                    Scheme{.name = "alibi_window", .alibi = true, .window = 4, .num_kv_heads = 1},
+                    Scheme{.name = "learned_window", .position = Position::learned, .window = 1},
+                    Scheme{.name = "attention_only", .rotary = true, .norm = NormKind::none, .feed_forward = false},
+                    Scheme{.name = "no_skip", .position = Position::learned, .skip = false}),
+    [](const auto& info) { return info.param.name; });
 
 // The target is read on; the source, in the memory, is there as a whole from the first pass on.
 TEST(EncoderDecoderCache, EveryStepEqualsReadingEverything) {

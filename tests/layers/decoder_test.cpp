@@ -148,7 +148,7 @@ TEST_P(DecoderTest, DropoutFallsWhereGpt2HasIt) {
   const Tensor x = model.decoder.embed(ids, evaluation);
   EXPECT_TRUE(same_bits(model.decoder.embed(ids, training), training.dropout("embedding.dropout", x, 0.2)));
   const EncoderBlock& block = model.decoder.blocks.blocks[0];
-  EXPECT_TRUE(same_bits(block.feed_forward(x, training), block.feed_forward(x, evaluation)));
+  EXPECT_TRUE(same_bits((*block.feed_forward)(x, training), (*block.feed_forward)(x, evaluation)));
   EXPECT_FALSE(same_bits(block.attention(x, {}, training), block.attention(x, {}, evaluation)));
   EXPECT_EQ(block.attention_dropout.probability, 0.2);
   EXPECT_EQ(block.feed_forward_dropout.probability, 0.2);

@@ -85,5 +85,20 @@ TEST_F(CurvatureOfARun, MeasuresNoiseAroundTheNextStepsGradient) {
   }
 }
 
+// The same of real numbers, each sample by itself, where the loss is a squared error.
+TEST_F(CurvatureOfARun, MeasuresNoiseOfRegression) {
+  const std::string config = source_path("configs/study/chebyshev.yaml").string();
+  train_run(folder.path, config, "run",
+            {"train.max_steps=3", "train.log_every=1", "train.micro_batches=3", "train.dtype=float64",
+             "probes.noise_scale.every=1"});
+  const auto lines = metrics("run");
+  for (int64_t step = 0; step < 3; ++step) {
+    const double gradient = lines.at(step).at("noise_scale/gradient");
+    const double covariance = lines.at(step).at("noise_scale/covariance");
+    const double norm = lines.at(step + 1).at("grad/norm");
+    EXPECT_NEAR((gradient + covariance / 20) / (norm * norm), 1, 1e-12) << step;
+  }
+}
+
 }  // namespace
 }  // namespace transformlet

@@ -63,6 +63,9 @@ TEST_F(GradcheckProgram, ShippedConfigsPass) {
   expect_pass({source_path("configs/gradcheck/attention_dropout.yaml")}, 3);
   expect_pass({source_path("configs/gradcheck/block_dropout.yaml")}, 2);
   expect_pass({source_path("configs/gradcheck/relu_feed_forward.yaml")}, 2);
+  expect_pass({source_path("configs/gradcheck/attention_only.yaml")}, 22);
+  expect_pass({source_path("configs/gradcheck/no_norm.yaml")}, 10);
+  expect_pass({source_path("configs/gradcheck/no_skip.yaml")}, 30);
   expect_pass({source_path("configs/gradcheck/mlp.yaml")}, 4);
 }
 

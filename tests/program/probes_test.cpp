@@ -54,13 +54,13 @@ TEST_F(ProbesOfARun, ChangeNothingInADecoder) {
   Arguments decoder = {
       "model={kind: decoder, num_layers: 2, num_heads: 2, d_model: 16, d_ff: 32, dropout: 0.1, activation: gelu}"};
   ASSERT_EQ(train("plain", decoder).status, 0);
-  decoder.insert(decoder.end(), {"probes.copying.every=20", "probes.logit_lens.every=20"});
+  decoder.insert(decoder.end(), {"probes.copying.every=20", "probes.logit_lens.every=20", "probes.memories.every=20"});
   const Outcome outcome = train("watched", decoder);
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(checkpoints_of(folder.path / "watched"), checkpoints_of(folder.path / "plain"));
   const std::string lines = metrics_of(folder.path / "watched");
-  for (const char* const name :
-       {"copying/decoder.blocks.1.attention.1/score", "logit_lens/decoder.blocks.0.output/kl"}) {
+  for (const char* const name : {"copying/decoder.blocks.1.attention.1/score", "logit_lens/decoder.blocks.0.output/kl",
+                                 "memories/decoder.blocks.1.feed_forward/agreement"}) {
     EXPECT_NE(lines.find(std::string("\"") + name + "\": "), lines.npos) << name;
   }
 }

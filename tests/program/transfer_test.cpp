@@ -152,5 +152,16 @@ TEST_F(TransferCommands, WrongWords) {
           "error: hf-llama/model.safetensors: it has 7 bytes, too few for a header", 1);
 }
 
+// Blocks that the layout has no counterpart of.
+TEST_F(TransferCommands, ExportRefusesBlocksThatAreBuiltOtherwise) {
+  const std::string task = "task={name: repeat, vocab_size: 5, seq_len: 8, train_size: 100, val_size: 0, test_size: 0}";
+  const std::string model =
+      "model={kind: decoder, num_layers: 1, num_heads: 2, d_model: 8, norm: none, feed_forward: false, skip: false}";
+  succeeds({"train", "small.yaml", "--run", "bare", task, model, "train.max_steps=1"});
+  refuses({"export", "bare", "--layout", "hf-gpt2", "--output", "out"},
+          "export: hf-gpt2 has no place for this model: model.norm is none, not layer; model.feed_forward is false, "
+          "not true; model.skip is false, not true");
+}
+
 }  // namespace
 }  // namespace transformlet

@@ -36,9 +36,10 @@ class Usage : public testing::Test {
 };
 
 TEST_F(Usage, WrongWords) {
-  refuses({},
-          "transformlet: a command is missing, one of train, evaluate, replay, branch, compare, landscape, describe, "
-          "gradcheck, find-lr, bench, import, export, generate, reproduce, tokenize (see transformlet --help)");
+  refuses(
+      {},
+      "transformlet: a command is missing, one of train, evaluate, memories, replay, branch, compare, landscape, "
+      "describe, gradcheck, find-lr, bench, import, export, generate, reproduce, tokenize (see transformlet --help)");
   refuses({"tarin"}, "transformlet: The following argument was not expected: tarin (see transformlet --help)");
   refuses({"--bogus"}, "transformlet: The following argument was not expected: --bogus (see transformlet --help)");
   refuses({"train", "small.yaml", "--bogus"},

@@ -41,6 +41,16 @@ TEST(ActivationsProbe, KnowsTheSourceFromWhatIsWritten) {
   EXPECT_EQ(values["encoder.blocks.0.feed_forward.hidden/dead"], 0.5);
 }
 
+// Vectors in place of ids have no padding, and need no places: here three samples of four units.
+TEST(ActivationsProbe, MeasuresModelsOfRealNumbers) {
+  Fixed model;
+  model.x = reshape(model.x, {3, 4});
+  const ModelInputs examples{.values = zeros({3, 2}, DType::float64)};
+  auto values = measured("activations", view_of(model, Parameters(), examples));
+  EXPECT_DOUBLE_EQ(values["encoder.blocks.0.output/rms"], std::sqrt((1 + 4 + 16 + 4 + 1 + 4 * 81) / 12.0));
+  EXPECT_EQ(values["encoder.blocks.0.feed_forward.hidden/dead"], 0);
+}
+
 // A bias of -1000 switches off one hidden unit of sixteen; the units of a gated layer are not judged.
 TEST(ActivationsProbe, FindsTheUnitThatWasSwitchedOff) {
   for (const Activation activation : {Activation::relu, Activation::gelu, Activation::swiglu}) {

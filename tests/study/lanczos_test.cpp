@@ -60,6 +60,14 @@ TEST(Lanczos, AnEigenvalueLiesWithinEachResidual) {
   }
 }
 
+// After one product with diag(a, b) the value t is q' A q, and |A q - t q|^2 = (a - t) (t - b).
+TEST(Lanczos, TellsTheResidual) {
+  const Eigenvalues found = largest_eigenvalues(diagonal({7, 2}), 2, {.iterations = 1}, RandomKey(3));
+  const double t = found.values[0];
+  EXPECT_GT(found.residuals[0], 0.1);
+  EXPECT_NEAR(found.residuals[0], std::sqrt((7 - t) * (t - 2)), 1e-14);
+}
+
 TEST(Lanczos, StopsAtTheTolerance) {
   Vector entries(1000);
   for (size_t i = 0; i < entries.size(); ++i) entries[i] = static_cast<double>(i) / 1000;

@@ -5,21 +5,13 @@
 #include <string>
 
 #include "layers/decoder.h"
-#include "study/probe.h"
-#include "train/config/reader.h"
+#include "tests/study/probe_from_keys.h"
 
 namespace transformlet {
 
-struct ProbesConfig {
-  Selection<Probe> probes;
-  void describe(Fields& field) { field.selection("probes", probes, ""); }
-};
-
 inline std::map<std::string, double> measured(const std::string& name, const ProbeView& view,
                                               const std::string& keys = "") {
-  const auto config = read_config_text<ProbesConfig>("probe", "probes: {" + name + ": {every: 1, " + keys + "}}");
-  const Measurements values = config.probes.find(name)->measure(view);
-  return {values.begin(), values.end()};
+  return measured_with(name, keys, view);
 }
 
 inline ProbeView view_of(const Model& model, const Parameters& parameters, const ModelInputs& examples,

@@ -92,6 +92,16 @@ struct ExampleTrain {
   }
 };
 
+struct ExampleGuest {
+  std::string who = "nobody";
+  int64_t chairs = 1;
+
+  void describe(Fields& field) {
+    field("who", who, "name of the guest", required());
+    field("chairs", chairs, "chairs to bring", between(1, 9));
+  }
+};
+
 struct ExampleConfig {
   int64_t seed = 42;
   std::string label = "run";
@@ -99,6 +109,7 @@ struct ExampleConfig {
   std::variant<ExampleSgd, ExampleAdam> optimizer = ExampleAdam{.learning_rate = 0.01, .betas = {0.9, 0.98}};
   ExampleModel model;
   ExampleTrain train;
+  std::vector<ExampleGuest> guests;
 
   void describe(Fields& field) {
     field("seed", seed, "where all random numbers come from");
@@ -107,6 +118,7 @@ struct ExampleConfig {
     field.variant("optimizer", "name", optimizer, "how parameters are updated");
     field.group("model", model, "the network");
     field.group("train", train, "how long to train");
+    field.list("guests", guests, "who is there");
     field.check([&] { return model.dropout == 0 || train.batch_size > 8; }, {"model.dropout", "train.batch_size"},
                 "needs a train.batch_size above 8");
     field.check([&] { return task->symbols() <= model.d_model; }, {"task.length", "model.d_model"},

@@ -52,6 +52,10 @@ train.compile              whether to compile first (true or false; default fals
 train.milestones           where the learning rate falls (list of numbers; at least 0; at most 1; default [])
 train.seeds                one run for each (list of integers; at least 0; default [1, 2])
 train.tags                 free words (list of strings; default ["first try"])
+
+guests: who is there (list of maps; default [])
+guests[].who               name of the guest (string; required)
+guests[].chairs            chairs to bring (integer; at least 1; at most 9; default 1)
 )");
 }
 
@@ -80,6 +84,9 @@ TEST(ConfigSchema, SaysWhatTheReaderAccepts) {
                                           "items": {"type": "number", "minimum": 0, "maximum": 1}})"));
   EXPECT_EQ(train["tags"], json(R"({"type": "array", "default": ["first try"], "description": "free words",
                                     "items": {"type": "string"}})"));
+  EXPECT_EQ(keys["guests"]["type"], "array");
+  EXPECT_EQ(keys["guests"]["items"]["required"], nlohmann::json({"who"}));
+  EXPECT_EQ(keys["guests"]["items"]["properties"]["chairs"]["maximum"], 9);
   const auto& model = keys["model"]["properties"];
   EXPECT_EQ(model["norm_position"], json(R"({"type": "string", "enum": ["pre", "post"], "default": "pre",
                                              "description": "where a block normalises"})"));

@@ -26,6 +26,21 @@ TEST(ConfigReader, DefaultsAreInitialValues) {
   EXPECT_EQ(config.train.seeds, (std::vector<int64_t>{1, 2}));
 }
 
+TEST(ConfigReader, ReadsListsOfMaps) {
+  const ExampleConfig config = read_example(smallest_example + "guests:\n- {who: a, chairs: 2}\n- who: b\n");
+  ASSERT_EQ(config.guests.size(), 2u);
+  EXPECT_EQ(config.guests[0].chairs, 2);
+  EXPECT_EQ(config.guests[1].who, "b");
+  EXPECT_EQ(config.guests[1].chairs, 1);
+  EXPECT_EQ(example_error(smallest_example + "guests: [{who: a, chairs: 0}, {chair: 2}, b]\n"),
+            "c.yaml:3:28: guests[0].chairs: must be at least 1, not 0\n"
+            "c.yaml:3:32: guests[1].who: required key is missing\n"
+            "c.yaml:3:33: guests[1].chair: unknown key (did you mean chairs?)\n"
+            "c.yaml:3:45: guests[2]: expected a map, found 'b'");
+  EXPECT_EQ(example_error(smallest_example, {"guests=3"}),
+            "override 'guests=3': guests: expected a list of maps, found '3'");
+}
+
 TEST(ConfigReader, ReadsEveryType) {
   const ExampleConfig config = read_example(R"(%YAML 1.2
 ---

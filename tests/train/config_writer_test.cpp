@@ -15,7 +15,8 @@ namespace transformlet {
 namespace {
 
 TEST(ConfigWriter, WritesEveryKey) {
-  const auto config = read_config_text<ExampleConfig>("c.yaml", smallest_example, {"train.milestones=[0.25, 1]"});
+  const auto config = read_config_text<ExampleConfig>(
+      "c.yaml", smallest_example, {"train.milestones=[0.25, 1]", "guests=[{who: a b}, {chairs: 2, who: c}]"});
   EXPECT_EQ(write_config(config), R"(seed: 42
 label: run
 task:
@@ -40,6 +41,11 @@ train:
   milestones: [0.25, 1.0]
   seeds: [1, 2]
   tags: ["first try"]
+guests:
+  - who: "a b"
+    chairs: 1
+  - who: c
+    chairs: 2
 )");
 }
 
@@ -122,6 +128,9 @@ ExampleConfig any_config() {
   config.train.milestones.assign(*rc::gen::inRange<size_t>(0, 4), double_between(0, 1));
   config.train.seeds = *rc::gen::container<std::vector<int64_t>>(rc::gen::inRange<int64_t>(0, INT64_MAX));
   config.train.tags.assign(*rc::gen::inRange<size_t>(0, 4), any_string());
+  for (size_t i = *rc::gen::inRange<size_t>(0, 3); i > 0; --i) {
+    config.guests.push_back({any_string(), *rc::gen::inRange<int64_t>(1, 10)});
+  }
   return config;
 }
 
@@ -141,6 +150,8 @@ RC_GTEST_PROP(ConfigWriter, WhatIsWrittenReadsBackTheSame, ()) {
   RC_ASSERT(again.train.milestones == config.train.milestones);
   RC_ASSERT(again.train.seeds == config.train.seeds);
   RC_ASSERT(again.train.tags == config.train.tags);
+  RC_ASSERT(again.guests.size() == config.guests.size());
+  for (size_t i = 0; i < config.guests.size(); ++i) RC_ASSERT(again.guests[i].who == config.guests[i].who);
 }
 
 }  // namespace

@@ -122,6 +122,23 @@ TEST(Operations, OfAnEncoderDecoderAreAsAddedByHand) {
   }
 }
 
+// The last block's feed-forward layer and the head see the asked place alone; attention-only blocks have no other.
+TEST(Operations, OfADecoderOfOneAnswerAreAsAddedByHand) {
+  for (const bool feed_forward : {true, false}) {
+    const auto config = read_config_text<ModelOnly>(
+        "c.yaml",
+        fmt::format("model: {{kind: decoder, num_layers: 2, num_heads: 2, d_model: 8, d_ff: 12, feed_forward: {}}}",
+                    feed_forward));
+    const ModelSizes sizes{.vocab_size = 5, .classes = 5, .max_length = 3, .asked_places = 1};
+    const double attention = 3 * (24 * 8 + 8 * 8) + 2 * (1 + 2 + 3) * 8, head = 5 * 8;
+    const double transformed = feed_forward ? (3 + 1) * (12 * 8 + 8 * 12) : 0;
+    const double expected = 3 * 2 * (2 * attention + transformed + head);
+    EXPECT_EQ(config.model->product_operations(sizes, false), expected);
+    const ModelInputs inputs{.ids = Tokens({0, 1, 2}, {1, 3})};
+    EXPECT_EQ(profiled(*config.model, sizes, inputs, false), expected);
+  }
+}
+
 // As many as there are, one by one.
 TEST(Operations, PairsOfAMaskAreThoseThatItLetsThrough) {
   for (const Mask& mask :

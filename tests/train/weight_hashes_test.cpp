@@ -2,9 +2,9 @@
 #include "train/weight_hashes.h"
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include "tests/train/storage_tools.h"
-#include "train/xxhash.h"
 
 namespace transformlet {
 namespace {
@@ -39,8 +39,7 @@ TEST_F(WeightHashesTest, HashesTheBytesOfEachTensor) {
   const float w[] = {1, 2, 3, 4};
   const double b = 5;
   EXPECT_EQ(hashes.step, 3);
-  EXPECT_EQ(hashes.tensors, (std::vector<uint64_t>{xxhash64({reinterpret_cast<const char*>(w), sizeof w}),
-                                                   xxhash64({reinterpret_cast<const char*>(&b), sizeof b})}));
+  EXPECT_EQ(hashes.tensors, (std::vector<uint64_t>{XXH3_64bits(w, sizeof w), XXH3_64bits(&b, sizeof b)}));
 }
 
 TEST_F(WeightHashesTest, ReadsWhatWasWritten) {

@@ -27,6 +27,15 @@ struct EvaluateArguments {
 };
 int evaluate_command(const EvaluateArguments& arguments);
 
+struct MemoriesArguments {
+  std::string run;
+  std::string checkpoint = "newest";  // newest, best, or a step
+  std::optional<int64_t> layer;       // from 0; none: the last
+  int64_t top = 10;                   // units to show
+  std::vector<std::string> overrides;
+};
+int memories_command(const MemoriesArguments& arguments);
+
 struct ReplayArguments {
   std::string run;
   int64_t from = 0, to = -1;  // steps; -1: the last one recorded

@@ -69,7 +69,7 @@ void print_line(const std::vector<LandscapePoint>& line) {
 }
 
 void print_plane(const std::vector<LandscapePoint>& plane, size_t points) {
-  const size_t stride = (points - 1 + 3) / 4;  // five rows and columns, at most
+  const size_t stride = std::max<size_t>(1, (points - 1) / 4);  // five of them, where they can be
   std::vector<size_t> shown;
   for (size_t i = (points - 1) / 2 % stride; i < points; i += stride) shown.push_back(i);
   std::cout << fmt::format("{:>8}", "y \\ x");

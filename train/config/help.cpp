@@ -41,6 +41,13 @@ class HelpWriter : public Fields {
     group.describe(inner);
   }
 
+  void list(const MapList& list) override {
+    const std::string path = join_path(path_, list.name);
+    heading(fmt::format("{}: {} (list of maps; default [])", path, list.help));
+    HelpWriter inner(path + "[]", indent_, lines_);
+    list.describe_new(inner);
+  }
+
   void variant(const Variant& variant) override {
     const std::string path = join_path(path_, variant.name);
     heading(fmt::format("{}: {}", path, variant.help));

@@ -77,6 +77,23 @@ class ConfigReader : public Fields {
     read_level(entry, join_path(path_, group.name), group.describe);
   }
 
+  void list(const MapList& list) override {
+    const YamlEntry* const entry = named(list.name);
+    if (!entry) return;
+    const std::string path = join_path(path_, list.name);
+    if (entry->value->kind != YamlNode::Kind::list) {
+      complain(entry->value->place, path, expected("a list of maps", *entry->value));
+      return;
+    }
+    list.resize(entry->value->items.size());
+    const size_t wrong_before = wrong_.size();
+    for (size_t i = 0; i < list.size(); ++i) {
+      read_map(entry->value->items[i].get(), fmt::format("{}[{}]", path, i),
+               [&](Fields& field) { list.describe(field, i); });
+    }
+    if (wrong_.size() > wrong_before) wrong_.push_back(path);
+  }
+
   void variant(const Variant& variant) override {
     const YamlEntry* entry = named(variant.name);
     const std::string path = join_path(path_, variant.name);
@@ -118,13 +135,18 @@ class ConfigReader : public Fields {
   // Reads a nested level; one that the text lacks is read as an empty map, for its defaults and required keys.
   void read_level(const YamlEntry* entry, const std::string& path, const std::function<void(Fields&)>& describe,
                   const std::string& discriminator = {}, const std::string& chosen = {}) {
-    if (entry && entry->value->kind != YamlNode::Kind::map) {
-      complain(entry->value->place, path, expected("a map", *entry->value));
+    read_map(entry ? entry->value.get() : nullptr, path, describe, discriminator, chosen);
+  }
+
+  void read_map(const YamlNode* node, const std::string& path, const std::function<void(Fields&)>& describe,
+                const std::string& discriminator = {}, const std::string& chosen = {}) {
+    if (node && node->kind != YamlNode::Kind::map) {
+      complain(node->place, path, expected("a map", *node));
       return;
     }
     YamlNode absent = empty_map;
     absent.place = map_.place;
-    ConfigReader level(entry ? *entry->value : absent, path, run_, errors_, wrong_);
+    ConfigReader level(node ? *node : absent, path, run_, errors_, wrong_);
     if (!discriminator.empty()) {
       level.names_.push_back(discriminator);
       level.unknown_where_ = fmt::format(" where {} is {}", discriminator, chosen);

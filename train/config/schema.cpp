@@ -95,6 +95,14 @@ class SchemaWriter : public Fields {
     add(group.name, inner.object(group.help), !group.choose && !inner.required_.empty());
   }
 
+  void list(const MapList& list) override {
+    SchemaWriter inner;
+    list.describe_new(inner);
+    add(list.name,
+        {{"type", "array"}, {"description", list.help}, {"items", inner.object("")}, {"default", Json::array()}},
+        false);
+  }
+
   void variant(const Variant& variant) override {
     Json schema = {{"type", "object"}, {"description", variant.help}, {"oneOf", Json::array()}};
     bool is_required = variant.required;

@@ -69,6 +69,16 @@ class ConfigWriter : public Fields {
     if (!group.absent) level(group.name, group.describe);
   }
 
+  void list(const MapList& list) override {
+    if (list.size() == 0) return line(list.name, "[]");
+    text_ += indent_ + list.name + ":\n";
+    for (size_t i = 0; i < list.size(); ++i) {
+      ConfigWriter inner(indent_ + "    ");
+      list.describe(inner, i);
+      text_ += indent_ + "  - " + inner.text().substr(indent_.size() + 4);
+    }
+  }
+
   void variant(const Variant& variant) override {
     require(!variant.chosen.empty(), "{}: no {} has been chosen", variant.name, variant.discriminator);
     level(variant.name, variant.describe,

@@ -33,7 +33,9 @@ struct Modular : Task {
   }
 
   void prepare(uint64_t seed) override { order_ = shuffled(RandomKey(seed) / "data" / "pairs", all_pairs()); }
-  ModelSizes sizes() const override { return {.vocab_size = modulus + 1, .classes = modulus, .max_length = 3}; }
+  ModelSizes sizes() const override {
+    return {.vocab_size = modulus + 1, .classes = modulus, .max_length = 3, .asked_places = 1};
+  }
   double data_bytes() const override { return 8.0 * static_cast<double>(all_pairs()); }
   int64_t size(Split split) const override {
     return split == Split::train ? train_pairs() : all_pairs() - train_pairs();

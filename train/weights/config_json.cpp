@@ -33,6 +33,7 @@ class KeyCollector : public Fields {
     values[key.name] = std::visit(json, key.value);
   }
   void group(const Group&) override {}
+  void list(const MapList&) override {}
   void variant(const Variant&) override {}
 };
 
