@@ -1,5 +1,6 @@
 // Doing a run's steps again: the same bits, proved step by step; and going on from one of them with other keys.
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +8,6 @@
 #include "tests/program/program_tools.h"
 #include "tests/program/small_config.h"
 #include "train/weight_hashes.h"
-#include "train/xxhash.h"
 
 namespace transformlet {
 namespace {
@@ -72,7 +72,7 @@ class Replay : public testing::Test {
     const size_t words = hashes(name).names.size() + 2, records = hashes(name).steps.size();
     const size_t record = bytes.size() - 8 * words * (records - step);
     bytes[record + 8 * (1 + tensor)] ^= 1;
-    const uint64_t hash = xxhash64(std::string_view(bytes).substr(record, 8 * (words - 1)));
+    const uint64_t hash = XXH3_64bits(bytes.data() + record, 8 * (words - 1));
     bytes.replace(record + 8 * (words - 1), 8, reinterpret_cast<const char*>(&hash), 8);
     write_bytes(path(name) / "weights.hashes", bytes);
   }
