@@ -33,10 +33,10 @@ TEST(ConfigReader, ReadsListsOfMaps) {
   EXPECT_EQ(config.guests[1].who, "b");
   EXPECT_EQ(config.guests[1].chairs, 1);
   EXPECT_EQ(example_error(smallest_example + "guests: [{who: a, chairs: 0}, {chair: 2}, b]\n"),
-            "c.yaml:3:28: guests[0].chairs: must be at least 1, not 0\n"
-            "c.yaml:3:32: guests[1].who: required key is missing\n"
-            "c.yaml:3:33: guests[1].chair: unknown key (did you mean chairs?)\n"
-            "c.yaml:3:45: guests[2]: expected a map, found 'b'");
+            "c.yaml:3:27: guests[0].chairs: must be at least 1, not 0\n"
+            "c.yaml:3:31: guests[1].who: required key is missing\n"
+            "c.yaml:3:32: guests[1].chair: unknown key (did you mean chairs?)\n"
+            "c.yaml:3:43: guests[2]: expected a map, found 'b'");
   EXPECT_EQ(example_error(smallest_example, {"guests=3"}),
             "override 'guests=3': guests: expected a list of maps, found '3'");
 }
