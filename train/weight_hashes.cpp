@@ -114,9 +114,14 @@ std::optional<std::string> bytes_of_file(const fs::path& path) {
 }  // namespace
 
 StepHashes hashes_of(const Parameters& parameters, int64_t step) {
-  StepHashes result{step, {}};
-  result.tensors.reserve(parameters.list().size());
-  for (const Parameter& parameter : parameters.list()) result.tensors.push_back(hash_of(bytes_of(parameter.value)));
+  StepHashes result{step, std::vector<uint64_t>(parameters.list().size())};
+  const auto count = static_cast<int64_t>(parameters.list().size());
+  // Each hash is one thread's, so that it does not depend on their number. Of few weights it takes microseconds.
+#pragma omp parallel for schedule(dynamic) if (parameters.count() >= 200000)
+  for (int64_t i = 0; i < count; ++i) {
+    const auto place = static_cast<size_t>(i);
+    result.tensors[place] = hash_of(bytes_of(parameters.list()[place].value));
+  }
   return result;
 }
 

@@ -7,7 +7,8 @@
 //
 // A hash is XXH3 (64 bits; github.com/Cyan4973/xxHash) of a tensor's values as checkpoints hold them: a function of the
 // bits alone. A record has (n + 2) words, and steps go up. What a crash leaves of a last record does not count. Cost:
-// the weights are read once a step.
+// the weights are read once a step, by all threads, and a record is written: 0.5 % of a step of configs/reverse.yaml,
+// 0.8 % of one of configs/shakespeare_char.yaml (one thread; 0.7 % with two).
 #pragma once
 
 #include <filesystem>
