@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <xxhash.h>
 
+#include "autograd/kernels/threads.h"
+#include "base/random.h"
 #include "tests/train/storage_tools.h"
 
 namespace transformlet {
@@ -40,6 +42,25 @@ TEST_F(WeightHashesTest, HashesTheBytesOfEachTensor) {
   const double b = 5;
   EXPECT_EQ(hashes.step, 3);
   EXPECT_EQ(hashes.tensors, (std::vector<uint64_t>{XXH3_64bits(w, sizeof w), XXH3_64bits(&b, sizeof b)}));
+}
+
+// Enough weights for threads to share them.
+TEST_F(WeightHashesTest, AnyNumberOfThreads) {
+  RandomStream random(RandomKey(1));
+  std::vector<double> values(60000);
+  for (double& value : values) value = random.normal();
+  for (int64_t i = 0; i < 5; ++i) {
+    values[static_cast<size_t>(i)] += 1;
+    parameters.add({leaf(tensor(values, {60000}, DType::float32), fmt::format("w{}", i)), ParameterKind::weight});
+  }
+  const auto with_threads = [&](int count) {
+    const kernels::ThreadsAre threads(count);
+    return hashes_of(parameters, 0).tensors;
+  };
+  const std::vector<uint64_t> one = with_threads(1);
+  EXPECT_EQ(one[3], XXH3_64bits(parameters.list()[3].value.data<float>(), 60000 * sizeof(float)));
+  EXPECT_EQ(with_threads(2), one);
+  EXPECT_EQ(with_threads(5), one);
 }
 
 TEST_F(WeightHashesTest, ReadsWhatWasWritten) {
