@@ -59,7 +59,9 @@ void add_promoted(const Tensor& logits, int64_t most, Memory* memories) {
 std::vector<Memory> key_value_memories(const Decoder& decoder, const ModelInputs& examples, int64_t block,
                                        int64_t most) {
   const NoRecording off;
-  const FeedForward& feed_forward = decoder.blocks.blocks.at(static_cast<size_t>(block)).feed_forward;
+  const EncoderBlock& of = decoder.blocks.blocks.at(static_cast<size_t>(block));
+  require(of.feed_forward.has_value(), "{}: it has no feed-forward layer", of.path);
+  const FeedForward& feed_forward = *of.feed_forward;
   Collector collector(feed_forward.path + ".hidden");
   decoder(examples, Pass::evaluation().with_tap(collector));
   const Tensor& hidden = collector.activations().front();  // (B, T, d_ff)

@@ -9,8 +9,8 @@
 // and for the embedding (with positions), each attention and each feed-forward layer, and the final norm's bias:
 //
 //   attribution   its part of the target's logit, above its mean part of all classes' logits, with the final norm at
-//   its
-//                 scale (study/logit_parts.h). These parts add up to the logit. Not where norms come after sublayers.
+//                 its scale (study/logit_parts.h). These parts add up to the logit. Not where norms come
+//                 after sublayers, where there are none, and without skip connections.
 //
 // Means are over the tokens that have a target, on examples that training does not see. For decoders.
 // Cost: two forward passes, and for each block the head's product and two exponentials for each token and class.
@@ -81,7 +81,7 @@ struct LogitLens : Probe {
     Measurements result;
     if (counted_targets(view.targets) == 0) return result;
     add_lens(decoder, view, result);
-    if (decoder.blocks.final_norm) add_attributions(decoder, view, result);
+    if (decoder.blocks.final_norm && decoder.blocks.blocks.front().skip) add_attributions(decoder, view, result);
     return result;
   }
 

@@ -41,8 +41,10 @@ Tensor through_final_norm(const Decoder& decoder, const Tensor& x) {
 
 LogitParts logit_parts(const Decoder& decoder, const ModelInputs& examples) {
   const std::optional<Norm>& norm = decoder.blocks.final_norm;
-  require(norm.has_value() && decoder.blocks.blocks.front().attention_pre_norm.has_value(),
-          "logit_parts: logits are no sum over sublayers where a norm comes after each; it needs norm_position: pre");
+  const EncoderBlock& first = decoder.blocks.blocks.front();
+  require(
+      norm.has_value() && first.attention_pre_norm.has_value() && first.skip,
+      "logit_parts: logits are a sum over sublayers only of a decoder with skip connections and norm_position: pre");
   Writers writers;
   decoder(examples, Pass::evaluation().with_tap(writers));
   const Tensor scale = rsqrt(mean(square(centred(*norm, writers.stream)), {-1}, true) + norm->epsilon);

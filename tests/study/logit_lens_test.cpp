@@ -134,8 +134,9 @@ TEST(LogitParts, AreNoneWhereNormsComeAfterSublayers) {
   options.blocks.norm_position = NormPosition::post;
   options.blocks.final_norm = false;
   const SmallDecoder small(options);
-  EXPECT_EQ(error_text([&] { logit_parts(small.model, small.examples); }),
-            "logit_parts: logits are no sum over sublayers where a norm comes after each; it needs norm_position: pre");
+  EXPECT_EQ(
+      error_text([&] { logit_parts(small.model, small.examples); }),
+      "logit_parts: logits are a sum over sublayers only of a decoder with skip connections and norm_position: pre");
 }
 
 }  // namespace

@@ -70,6 +70,9 @@ int memories_command(const MemoriesArguments& arguments) {
     throw UsageError(fmt::format("memories: {} has a model of kind {}; values can be read as classes of a decoder",
                                  run.string(), config.model.name()));
   }
+  if (!decoder->blocks.blocks.front().feed_forward) {
+    throw UsageError(fmt::format("memories: the model of {} has no feed-forward layers", run.string()));
+  }
   const auto blocks = static_cast<int64_t>(decoder->blocks.blocks.size());
   const int64_t layer = arguments.layer.value_or(blocks - 1);
   if (layer >= blocks) {
@@ -86,7 +89,7 @@ int memories_command(const MemoriesArguments& arguments) {
   std::ranges::stable_sort(memories, std::greater<>(), &Memory::size);
   const auto shown_units = std::min(static_cast<size_t>(arguments.top), memories.size());
   std::cout << fmt::format("{} at step {}: {} of {} units, those that write most on {} examples\n",
-                           decoder->blocks.blocks[static_cast<size_t>(layer)].feed_forward.path, checkpoint.step,
+                           decoder->blocks.blocks[static_cast<size_t>(layer)].feed_forward->path, checkpoint.step,
                            shown_units, memories.size(), examples.inputs.shape()[0]);
   if (agree) {
     std::cout << fmt::format("{:.1f} % of all units promote most what follows the token that triggers them most\n",
