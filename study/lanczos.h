@@ -15,7 +15,7 @@ struct Eigenvalues {
   std::vector<double> values;     // the largest first
   std::vector<double> residuals;  // |A y - value y| for its unit vector y: an eigenvalue of A lies so near (Parlett
                                   // 1998, The Symmetric Eigenvalue Problem, section 4.5)
-  int64_t iterations = 0;  // products that it took
+  int64_t iterations = 0;         // products that it took
 };
 
 struct LanczosOptions {
