@@ -7,9 +7,9 @@
 
 namespace transformlet {
 
+bool matches_pattern(std::string_view pattern, std::string_view name);
 // How many characters must be put in, taken out or replaced until the pattern matches; 0: it does.
 int64_t pattern_distance(std::string_view pattern, std::string_view name);
-inline bool matches(std::string_view pattern, std::string_view name) { return pattern_distance(pattern, name) == 0; }
 
 // Which names a list of patterns matches, in the order of the names. An Error where a pattern matches none: `key` names
 // the list, `what` what a name is ("parameter"), and the nearest names are given.

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "train/metrics_reader.h"
 #include "train/weight_hashes.h"
 
 namespace transformlet {
@@ -19,15 +18,8 @@ struct FinalMetric {
 };
 
 std::vector<FinalMetric> final_metrics(const fs::path& run) {
-  const fs::path path = run / "metrics.jsonl";
-  std::ifstream stream(path);
-  require(stream.is_open(), "{}: cannot be read", path.string());
   std::vector<FinalMetric> result;
-  int64_t number = 0;
-  for (std::string line; std::getline(stream, line) && !stream.eof();) {  // a last line without its end is none
-    ++number;
-    const auto values = nlohmann::ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
-    require(values.is_object() && values.contains("step"), "{}:{}: it is no line of metrics", path.string(), number);
+  read_metrics(run / "metrics.jsonl", [&](const nlohmann::ordered_json& values) {
     for (const auto& [name, value] : values.items()) {
       const auto is_of = [&](const char* part) { return name.starts_with(part); };
       if (!is_of("train/") && !is_of("val/") && !is_of("test/") && !is_of("optim/") && !is_of("grad/")) continue;
@@ -38,7 +30,7 @@ std::vector<FinalMetric> final_metrics(const fs::path& run) {
       else
         known->value = text;
     }
-  }
+  });
   return result;
 }
 

@@ -21,10 +21,8 @@ void require_as_recorded(const Original& original, const StepHashes& now) {
   if (!found) return;
   fail(
       "at step {} the weights are not those of {}: {} is the first of {} tensors that differ, of {}; the same bits "
-      "need "
-      "the program, CPU and libraries of its environment.json, and the keys that it had then (events.jsonl says "
-      "whether "
-      "it was resumed with others)",
+      "need the program, CPU and libraries of its environment.json, and the keys that it had then (events.jsonl says "
+      "whether it was resumed with others)",
       found->step, run, found->tensor, found->differing, found->tensors);
 }
 
@@ -73,12 +71,12 @@ void require_same_training(const ExperimentConfig& config, const ExperimentConfi
   for (const auto& [key, before, after] :
        config_differences("the run's config", write_config(config), "the changed config", write_config(changed))) {
     if (only_looks(key, ends_by_patience)) continue;
-    throw UsageError(fmt::format(
-        "replay: {}={} instead of {} could change the training; a replay may change probes, checkpoint, "
-        "train.log_every, "
-        "train.threads, train.recompute, and evaluate unless patience ends the run; transformlet branch goes on with "
-        "other keys",
-        key, after, before));
+    throw UsageError(
+        fmt::format("replay: {}={} instead of {} could change the training; a replay may change probes, checkpoint, "
+                    "train.log_every, train.threads, train.recompute, and evaluate unless patience ends the run; "
+                    "transformlet branch goes on with "
+                    "other keys",
+                    key, after, before));
   }
 }
 

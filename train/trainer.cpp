@@ -57,6 +57,11 @@ void restore_averaged_weights(const Checkpoint& checkpoint, const Parameters& pa
   restore(checkpoint.averaged_weights, weights);
 }
 
+void restore_judged_weights(const Checkpoint& checkpoint, const Parameters& parameters) {
+  checkpoint.averaged_weights.empty() ? restore_weights(checkpoint, parameters)
+                                      : restore_averaged_weights(checkpoint, parameters);
+}
+
 void restore_training(const Checkpoint& checkpoint, Experiment& experiment) {
   restore_weights(checkpoint, experiment.parameters);
   if (checkpoint.step == 0) return;  // before the first step there is no state: what is imported has none

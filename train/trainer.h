@@ -18,6 +18,8 @@ namespace transformlet {
 void restore_weights(const Checkpoint& checkpoint, const Parameters& parameters);
 // The same with the averages that the checkpoint keeps of them.
 void restore_averaged_weights(const Checkpoint& checkpoint, const Parameters& parameters);
+// The averages where there are any, the weights elsewhere: what a run is judged by.
+void restore_judged_weights(const Checkpoint& checkpoint, const Parameters& parameters);
 // The same with the optimiser's state.
 void restore_training(const Checkpoint& checkpoint, Experiment& experiment);
 

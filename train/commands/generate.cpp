@@ -103,11 +103,7 @@ int generate_command(const GenerateArguments& arguments) {
   set_threads(config.train.threads);
   const Checkpoint checkpoint = chosen_checkpoint("generate", run, arguments.checkpoint);
   Experiment experiment(config);
-  if (checkpoint.averaged_weights.empty()) {
-    restore_weights(checkpoint, experiment.parameters);
-  } else {
-    restore_averaged_weights(checkpoint, experiment.parameters);
-  }
+  restore_judged_weights(checkpoint, experiment.parameters);
   if (experiment.task.source_to_target() != nullptr) {
     write_targets(experiment, arguments);
     return 0;

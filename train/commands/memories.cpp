@@ -78,11 +78,7 @@ int memories_command(const MemoriesArguments& arguments) {
   if (layer >= blocks) {
     throw UsageError(fmt::format("memories: there is no layer {}; there are 0 to {}", layer, blocks - 1));
   }
-  if (checkpoint.averaged_weights.empty()) {
-    restore_weights(checkpoint, experiment.parameters);
-  } else {
-    restore_averaged_weights(checkpoint, experiment.parameters);
-  }
+  restore_judged_weights(checkpoint, experiment.parameters);
   const Batch examples = probe_examples(config);
   std::vector<Memory> memories = key_value_memories(*decoder, examples.model_inputs(), layer, triggers_and_promoted);
   const std::optional<double> agree = agreement(memories, examples.targets);

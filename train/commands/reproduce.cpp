@@ -2,9 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 #include "train/checkpoint.h"
 #include "train/commands/commands.h"
@@ -16,11 +14,6 @@
 
 namespace transformlet {
 namespace {
-
-std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 // One training run of a finding.
 struct Job {
@@ -36,7 +29,7 @@ struct Job {
       arguments.overrides = overrides;
       return train_command(arguments);
     }
-    if (bytes_of(run / "config.yaml") != write_config(read_config_file<ExperimentConfig>(config, overrides))) {
+    if (read_config_bytes(run / "config.yaml") != write_config(read_config_file<ExperimentConfig>(config, overrides))) {
       throw UsageError(
           fmt::format("reproduce: {} was made from another config; remove it to train it anew", run.string()));
     }

@@ -5,42 +5,23 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/name_patterns.h"
+#include "train/metrics_reader.h"
 
 namespace transformlet {
-namespace {
-
-bool matches(std::string_view name, std::string_view pattern) {
-  const size_t star = pattern.find('*');
-  if (star == pattern.npos) return name == pattern;
-  if (!name.starts_with(pattern.substr(0, star))) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (size_t begin = star; begin <= name.size(); ++begin) {
-    if (matches(name.substr(begin), rest)) return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 Series read_series(const std::filesystem::path& metrics, const std::string& metric) {
-  std::ifstream stream(metrics);
-  require(stream.is_open(), "{}: cannot be read", metrics.string());
   Series series;
-  for (std::string line; std::getline(stream, line);) {
-    const auto values = nlohmann::json::parse(line, nullptr, false);
-    require(values.is_object() && values.contains("step"), "{}: it has a line that is none of metrics",
-            metrics.string());
+  read_metrics(metrics, [&](const nlohmann::ordered_json& values) {
     std::optional<double> largest;
     for (const auto& [name, value] : values.items()) {
-      if (value.is_number() && matches(name, metric))
+      if (value.is_number() && matches_pattern(metric, name))
         largest = std::max(largest.value_or(-INFINITY), value.get<double>());
     }
     if (largest) series.emplace_back(values["step"].get<int64_t>(), *largest);
-  }
+  });
   require(!series.empty(), "{}: it has no metric {}", metrics.string(), metric);
   return series;
 }
