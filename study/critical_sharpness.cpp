@@ -17,6 +17,7 @@
 
 #include "autograd/graph.h"
 #include "study/hessian.h"
+#include "study/kept_weights.h"
 #include "study/probe.h"
 
 namespace transformlet {
@@ -24,18 +25,16 @@ namespace {
 
 constexpr double widest_search = 1e12;
 
-// Weights that can be moved along a direction, and are what they were when this ends.
+// The loss along a direction from the weights as they are.
 class Line {
  public:
-  Line(const ProbeView& view, TensorList direction) : view_(view), direction_(std::move(direction)) {
-    for (const Tensor& weight : view.parameters.tensors()) start_.push_back(copy(weight));
-  }
-  ~Line() { move(0); }
-  Line(const Line&) = delete;
-  Line& operator=(const Line&) = delete;
+  Line(const ProbeView& view, const TensorList& direction)
+      : view_(view), direction_(direction), kept_(view.parameters) {}
 
   double loss_at(double rate) {
-    move(rate);
+    kept_.set([&]<class T>(T own, size_t i, int64_t k) {
+      return rate == 0 ? own : own + static_cast<T>(rate) * direction_[i].data<T>()[k];
+    });
     const NoRecording off;
     double loss = 0;
     for (const auto& part : view_.loss_parts) loss += part().item();
@@ -43,21 +42,9 @@ class Line {
   }
 
  private:
-  void move(double rate) {
-    const TensorList weights = view_.parameters.tensors();
-    for (size_t i = 0; i < weights.size(); ++i) {
-      Tensor weight = weights[i];
-      with_dtype(weight.dtype(), [&]<class T>() {
-        const T *const from = start_[i].data<T>(), *const along = direction_[i].data<T>();
-        T* const to = overwrite<T>(weight);
-        for (int64_t j = 0; j < weight.size(); ++j)
-          to[j] = rate == 0 ? from[j] : from[j] + static_cast<T>(rate) * along[j];
-      });
-    }
-  }
-
   const ProbeView& view_;
-  TensorList direction_, start_;
+  const TensorList& direction_;
+  KeptWeights kept_;
 };
 
 // The least rate at which the loss has risen, or nothing. NaN is a rise.

@@ -4,11 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
-
-// LAPACK's eigenvalues of a symmetric tridiagonal matrix. OpenBLAS contains it, and Debian packs no header with it. The
-// last argument is the length of jobz, which Fortran compilers add.
-extern "C" void dstev_(const char* jobz, const int* n, double* diagonal, double* off_diagonal, double* vectors,
-                       const int* leading, double* work, int* info, size_t);
+#include "study/linear_algebra.h"
 
 namespace transformlet {
 namespace {
@@ -50,19 +46,15 @@ Vector random_direction(int64_t size, RandomStream& stream, const std::vector<Ve
 // Of the tridiagonal matrix T: the largest eigenvalues, and for each |beta y_n|, where y_n is the last entry of its
 // vector and beta what follows the last entry of the side diagonal.
 Eigenvalues largest_of_tridiagonal(Vector diagonal, Vector side, double beta, int64_t count) {
-  const int n = static_cast<int>(diagonal.size());
   const size_t size = diagonal.size();
-  Vector vectors(size * size), work(2 * size);
-  side.resize(size);
-  int info = 0;
-  dstev_("V", &n, diagonal.data(), side.data(), vectors.data(), &n, work.data(), &info, 1);
-  require(info == 0, "lanczos: the eigenvalues of a tridiagonal matrix of {} rows do not converge", n);
+  const auto [values, vectors] = tridiagonal_eigenvectors(std::move(diagonal), std::move(side));
   Eigenvalues result;
-  for (size_t i = size; i-- > 0 && static_cast<int64_t>(result.values.size()) < count;) {  // LAPACK's order: ascending
-    result.values.push_back(diagonal[i]);
+  for (size_t i = size;
+       i-- > 0 && static_cast<int64_t>(result.values.size()) < count;) {  // they are in ascending order
+    result.values.push_back(values[i]);
     result.residuals.push_back(std::abs(beta * vectors[i * size + size - 1]));
   }
-  result.iterations = n;
+  result.iterations = static_cast<int64_t>(size);
   return result;
 }
 

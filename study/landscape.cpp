@@ -3,36 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "study/kept_weights.h"
+
 namespace transformlet {
 namespace {
-
-// While one lives, the parameters may be anything.
-class Kept {
- public:
-  explicit Kept(const Parameters& parameters) : parameters_(parameters.tensors()) {
-    for (const Tensor& parameter : parameters_) values_.push_back(copy(parameter));
-  }
-  ~Kept() {
-    set([](double own, size_t, int64_t) { return own; });
-  }
-  Kept(const Kept&) = delete;
-  Kept& operator=(const Kept&) = delete;
-
-  // Every number of the parameters: value(what it was at first, its parameter, its place there).
-  template <class Function>
-  void set(const Function& value) {
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      with_dtype(parameters_[i].dtype(), [&]<class T>() {
-        const T* const own = values_[i].data<T>();
-        T* const numbers = overwrite<T>(parameters_[i]);
-        for (int64_t k = 0; k < parameters_[i].size(); ++k) numbers[k] = static_cast<T>(value(own[k], i, k));
-      });
-    }
-  }
-
- private:
-  TensorList parameters_, values_;
-};
 
 double number(const Tensor& x, int64_t k) {
   double result = 0;
@@ -44,7 +18,7 @@ double number(const Tensor& x, int64_t k) {
 
 std::vector<LandscapePoint> loss_on_line(const Parameters& parameters, const TensorList& w0, const TensorList& w1,
                                          int64_t points, const std::function<double()>& loss) {
-  Kept kept(parameters);
+  KeptWeights kept(parameters);
   std::vector<LandscapePoint> result;
   for (int64_t i = 0; i < points; ++i) {
     const double a = static_cast<double>(i) / static_cast<double>(points - 1);
@@ -68,7 +42,7 @@ LandscapePoint barrier(const std::vector<LandscapePoint>& line) {
 
 std::vector<LandscapePoint> loss_on_plane(const Parameters& parameters, const TensorList& d, const TensorList& e,
                                           double radius, int64_t points, const std::function<double()>& loss) {
-  Kept kept(parameters);
+  KeptWeights kept(parameters);
   const auto coordinate = [&](int64_t i) {
     return radius * (2 * static_cast<double>(i) / static_cast<double>(points - 1) - 1);
   };

@@ -13,6 +13,8 @@ void dgesdd_(const char* job, const int* m, const int* n, double* a, const int* 
 void dgeev_(const char* job_left, const char* job_right, const int* n, double* a, const int* lda, double* wr,
             double* wi, double* vl, const int* ldvl, double* vr, const int* ldvr, double* work, const int* lwork,
             int* info, size_t job_left_length, size_t job_right_length);
+void dstev_(const char* job, const int* n, double* d, double* e, double* z, const int* ldz, double* work, int* info,
+            size_t job_length);
 }
 // NOLINTEND(readability-identifier-naming)
 
@@ -100,6 +102,18 @@ std::vector<std::vector<std::complex<double>>> eigenvalues(const TensorList& mat
             matrix);
   }
   return of_each("eigenvalues", matrices, eigenvalues_of);
+}
+
+Eigenvectors tridiagonal_eigenvectors(std::vector<double> diagonal, std::vector<double> side) {
+  const size_t size = diagonal.size();
+  const int n = static_cast<int>(size);
+  Eigenvectors result{std::move(diagonal), std::vector<double>(size * size)};
+  std::vector<double> work(2 * size);
+  side.resize(size);  // LAPACK wants room for one more
+  int info = 0;
+  dstev_("V", &n, result.values.data(), side.data(), result.vectors.data(), &n, work.data(), &info, 1);
+  require(info == 0, "tridiagonal_eigenvectors: those of a matrix of {} rows do not converge", n);
+  return result;
 }
 
 }  // namespace transformlet

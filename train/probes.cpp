@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "study/kept_weights.h"
 #include "train/evaluation.h"
 
 namespace transformlet {
@@ -56,19 +57,16 @@ std::vector<std::function<Tensor()>> Probes::loss_parts(int64_t step) const {
 
 // The step is taken, for what it changes, and taken back: weights and state are the same bits as before.
 TensorList Probes::next_update(int64_t step) {
-  const TensorList weights = experiment_.parameters.tensors();
-  TensorList before, update;
-  for (const Tensor& weight : weights) before.push_back(copy(weight));
+  KeptWeights before(experiment_.parameters);
   std::vector<NamedState> state = experiment_.optimizer->state();
   for (NamedState& entry : state) entry.value = copy(entry.value);
   const int64_t step_count = experiment_.optimizer->step_count();
   training_step_(step, 1.0);
-  for (size_t i = 0; i < weights.size(); ++i) {
+  TensorList update;
+  const TensorList after = experiment_.parameters.tensors();
+  for (size_t i = 0; i < after.size(); ++i) {
     const NoRecording off;
-    update.push_back(weights[i] - before[i]);
-    Tensor weight = weights[i];
-    with_dtype(weight.dtype(),
-               [&]<class T>() { std::copy_n(before[i].data<T>(), weight.size(), overwrite<T>(weight)); });
+    update.push_back(after[i] - before.values()[i]);
   }
   experiment_.optimizer->restore(step_count, state);
   return update;
