@@ -47,14 +47,6 @@ void Probes::before_step(int64_t steps_done) {
   }
 }
 
-std::vector<std::function<Tensor()>> Probes::loss_parts(int64_t step) const {
-  std::vector<std::function<Tensor()>> parts;
-  for (MicroBatch& part : training_step_.micro_batches(step)) {
-    parts.emplace_back([this, step, part = std::move(part)] { return training_step_.loss(part, step); });
-  }
-  return parts;
-}
-
 // The step is taken, for what it changes, and taken back: weights and state are the same bits as before.
 TensorList Probes::next_update(int64_t step) {
   KeptWeights before(experiment_.parameters);
@@ -81,10 +73,17 @@ JsonFields Probes::measure(int64_t steps_done) {
     for (size_t i = 0; i < after.size(); ++i) updates.push_back(after[i] - before_[i]);
   }
   std::optional<Batch> examples;
-  std::vector<MicroBatch> parts;  // of the next step's batch, once they are asked for
+  std::vector<MicroBatch> made;  // of the next step's batch, once they are asked for
+  const auto parts = [&]() -> const std::vector<MicroBatch>& {
+    if (made.empty()) made = training_step_.micro_batches(steps_done);
+    return made;
+  };
+  std::vector<std::function<Tensor()>> loss_parts;
+  for (size_t i = 0; i < static_cast<size_t>(config_.train.micro_batches); ++i) {
+    loss_parts.emplace_back([&, i] { return training_step_.loss(parts()[i], steps_done); });
+  }
   const auto loss_share = [&](int64_t begin, int64_t end) {
-    if (parts.empty()) parts = training_step_.micro_batches(steps_done);
-    return share(training_step_, parts, steps_done, begin, end);
+    return share(training_step_, parts(), steps_done, begin, end);
   };
   const TrainConfig& train = config_.train;
   const double rate = learning_rate(config_.schedule, std::min(steps_done, train.max_steps - 1), train.max_steps,
@@ -99,7 +98,7 @@ JsonFields Probes::measure(int64_t steps_done) {
                          .examples = inputs,
                          .targets = examples->targets,
                          .updates = updates,
-                         .loss_parts = loss_parts(steps_done),
+                         .loss_parts = loss_parts,
                          .gradients = [&] { return training_step_.gradients(steps_done); },
                          .optimizer = experiment_.optimizer.get(),
                          .key = RandomKey(config_.seed_value()) / "probe" / name / steps_done,

@@ -22,7 +22,6 @@ class Probes {
   JsonFields measure(int64_t steps_done);
 
  private:
-  std::vector<std::function<Tensor()>> loss_parts(int64_t step) const;
   TensorList next_update(int64_t step);
 
   const ExperimentConfig& config_;
