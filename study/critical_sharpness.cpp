@@ -1,4 +1,4 @@
-// How curved the loss is along the next step, from forward passes alone (Kalra et al., "A Scalable Measure of Loss
+// How curved the loss is along the next step, from forward passes alone (Kalra et al. 2026, "A Scalable Measure of Loss
 // Landscape Curvature for Analyzing the Training Dynamics of LLMs"): with the next step x <- x - r d,
 //
 //   critical_rate   the least r > 0 at which the loss of that step's batch is above what it is at r = 0
