@@ -25,8 +25,8 @@ Decoder::Decoder(const Scope& scope, const DecoderOptions& options, const ModelS
             "the decoder predicts {} classes from {} ids: set model.tie_embeddings to false", sizes.classes,
             sizes.vocab_size);
   } else {
-    head.emplace(scope / "head", options.blocks.d_model, sizes.classes, false, normal(options.init_deviation),
-                 ParameterKind::outer_weight);
+    head.emplace(scope / "head", options.blocks.d_model, sizes.classes, false,
+                 normal(options.head_deviation.value_or(options.init_deviation)), ParameterKind::outer_weight);
   }
 }
 
@@ -75,6 +75,8 @@ struct DecoderConfig : ModelConfig {
   int64_t window = 0, max_length = 0;
   bool tie_embeddings = true;
   double init_deviation = 0.02;
+  std::string parametrization = "standard";
+  int64_t base_width = 64;
 
   void describe(Fields& field) override {
     blocks.describe(field);
@@ -85,7 +87,23 @@ struct DecoderConfig : ModelConfig {
     field("tie_embeddings", tie_embeddings, "the head's weight is the embedding's");
     field("init_deviation", init_deviation,
           "of the normal weights at the start; GPT-2's 0.02 is small for narrow models", greater_than(0), at_most(10));
+    // Yang et al. 2022, Tensor Programs V, table 3, with num_heads and the ratio of d_ff to d_model the same for all
+    // widths. With m = d_model / base_width: hidden weights begin smaller by sqrt(m), the head's by m; Adam's rate of
+    // both is smaller by m; scores are q k / head size instead of its root. At base_width nothing changes.
+    field("parametrization", parametrization,
+          "mup: what is the best learning rate at base_width is so at every d_model (Yang et al. 2022)",
+          one_of({"standard", "mup"}));
+    field("base_width", base_width, "of mup: the d_model at which it changes nothing", between(1, 100000));
+    field.check([&] { return parametrization == "standard" || !tie_embeddings; }, {"parametrization", "tie_embeddings"},
+                "mup scales the head otherwise than the embedding: set tie_embeddings to false");
+    field.check([&] { return parametrization == "standard" || blocks.d_ff == 0; }, {"parametrization", "d_ff"},
+                "mup needs a d_ff that grows with d_model: set it to 0");
   }
+
+  double widening() const {
+    return parametrization == "mup" ? static_cast<double>(blocks.d_model) / static_cast<double>(base_width) : 1;
+  }
+  double rate_scale() const override { return 1 / widening(); }
 
   std::string misfit(const ModelSizes& sizes) const override {
     if (!tie_embeddings || sizes.vocab_size == sizes.classes) return ModelConfig::misfit(sizes);
@@ -117,10 +135,16 @@ struct DecoderConfig : ModelConfig {
                            .embedding_dropout = embedding_dropout.value_or(blocks.dropout),
                            .window = window,
                            .tie_embeddings = tie_embeddings,
-                           .init_deviation = init_deviation};
+                           .init_deviation = init_deviation,
+                           .head_deviation = init_deviation / widening()};
     options.blocks.hidden_dropout = false;
     options.blocks.final_norm = options.blocks.norm_position == NormPosition::pre;
-    options.blocks.initializers = gpt2_initializers(blocks.num_layers, init_deviation);
+    options.blocks.initializers = gpt2_initializers(blocks.num_layers, init_deviation / std::sqrt(widening()));
+    if (parametrization == "mup") {
+      // 1 / sqrt(head size) at base_width, and from there on as 1 / head size.
+      const double head_size = static_cast<double>(blocks.d_model) / static_cast<double>(blocks.num_heads);
+      options.blocks.attention_scale = 1 / std::sqrt(head_size * widening());
+    }
     return std::make_unique<Decoder>(scope, options, sizes);
   }
 };

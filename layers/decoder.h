@@ -13,6 +13,7 @@ struct DecoderOptions {
   int64_t window = 0;            // a position sees so many, itself included; 0: all before it
   bool tie_embeddings = true;    // the head's weight is the embedding's (Press and Wolf 2017)
   double init_deviation = 0.02;  // of embeddings and head; the blocks have their own initialisers
+  std::optional<double> head_deviation = {};
 };
 
 // Causal whatever the mask: a position sees itself and what comes before. Under a pass with a cache it reads on behind

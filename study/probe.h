@@ -49,6 +49,7 @@ struct ProbeView {
   // Of the next step's batch: how many samples it has, and the share of those at [begin, end) in loss_parts' sum.
   int64_t batch_size = 0;
   std::function<Tensor(int64_t begin, int64_t end)> loss_share = {};
+  std::function<ModelInputs()> batch = {};  // what the next step's batch gives to the model, as a whole
 };
 
 using Measurements = std::vector<std::pair<std::string, double>>;

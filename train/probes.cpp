@@ -105,7 +105,8 @@ JsonFields Probes::measure(int64_t steps_done) {
                          .learning_rate = rate,
                          .next_update = [&] { return next_update(steps_done); },
                          .batch_size = train.batch_size,
-                         .loss_share = loss_share};
+                         .loss_share = loss_share,
+                         .batch = [&] { return training_step_.batch(steps_done).model_inputs(); }};
     for (auto& [key, value] : probe->measure(view)) fields.push_back({name + "/" + key, value});
   }
   return fields;

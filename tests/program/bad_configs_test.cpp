@@ -106,7 +106,7 @@ TEST(BadConfigs, Overrides) {
   refuses(
       "task.name=revers",
       "task.name: must be one of addition, chebyshev, copy, dyck, labelled, linear_regression, modular, pairs, parity, "
-      "recall, repeat, reverse, sort, text, not 'revers' (did you mean reverse?)");
+      "recall, repeat, reverse, sort, text, window_sum, not 'revers' (did you mean reverse?)");
 }
 
 TEST(BadConfigs, MistakesOfFileAndOverridesAreReportedTogether) {
