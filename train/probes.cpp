@@ -112,7 +112,9 @@ JsonFields Probes::measure(int64_t steps_done) {
                          .learning_rate = rate,
                          .next_update = [&] { return next_update(steps_done); },
                          .batch_size = train.batch_size,
-                         .loss_share = loss_share};
+                         .loss_share = loss_share,
+                         .training_size = config_.task->size(Split::train),
+                         .loss_parts_at = [&](int64_t step) { return loss_parts(step); }};
     for (auto& [key, value] : probe->measure(view)) fields.push_back({name + "/" + key, value});
   }
   return fields;
