@@ -14,13 +14,14 @@ BlockInitializers gpt2_initializers(int64_t num_layers, double deviation) {
 }
 
 Decoder::Decoder(const Scope& scope, const DecoderOptions& options, const ModelSizes& sizes)
-    : embedding(scope / "embedding", sizes.vocab_size, options.blocks.d_model, normal(options.init_deviation)),
+    : embedding(scope / "embedding", sizes.features > 0 ? sizes.features : sizes.vocab_size, options.blocks.d_model,
+                normal(options.init_deviation)),
       positions(scope / "positions", options.position, sizes.max_length, options.blocks.d_model),
       embedding_dropout(scope / "embedding" / "dropout", options.embedding_dropout),
       window(options.window),
       blocks(scope / "decoder", options.blocks) {
   if (options.tie_embeddings) {
-    require(sizes.vocab_size == sizes.classes,
+    require(sizes.features == 0 && sizes.vocab_size == sizes.classes,
             "the decoder predicts {} classes from {} ids: set model.tie_embeddings to false", sizes.classes,
             sizes.vocab_size);
   } else {
@@ -38,8 +39,16 @@ Tensor Decoder::embed(const Tokens& ids, const Pass& pass) const {
   return embedding_dropout(positions(embedding(ids), pass.offset()), pass);
 }
 
+Tensor Decoder::embed(const Tensor& values, const Pass& pass) const {
+  const Tensor& table = embedding.weight;
+  require(values.rank() == 3 && values.columns() == table.dim(0),
+          "the model takes vectors of shape (batch, length, {}), not {}", table.dim(0), values);
+  return embedding_dropout(positions(matmul(cast(values, table.dtype()), table), pass.offset()), pass);
+}
+
 Tensor Decoder::operator()(const ModelInputs& inputs, const Pass& pass) const {
-  const Tensor x = blocks(embed(inputs.ids, pass), inputs.mask & own_mask(pass.offset()), pass);
+  const Tensor x = blocks(inputs.values.defined() ? embed(inputs.values, pass) : embed(inputs.ids, pass),
+                          inputs.mask & own_mask(pass.offset()), pass);
   return pass.tap("", "logits", head ? (*head)(x) : linear(x, embedding.weight));
 }
 
@@ -83,7 +92,11 @@ struct DecoderConfig : ModelConfig {
           "of the normal weights at the start; GPT-2's 0.02 is small for narrow models", greater_than(0), at_most(10));
   }
 
+  bool reads_real_inputs() const override { return true; }
   std::string misfit(const ModelSizes& sizes) const override {
+    if (sizes.features > 0 && sizes.whole_sequences) return ModelConfig::misfit(sizes);
+    if (sizes.features > 0 && tie_embeddings)
+      return "reads real vectors, with no ids to tie: set tie_embeddings to false";
     if (!tie_embeddings || sizes.vocab_size == sizes.classes) return ModelConfig::misfit(sizes);
     return fmt::format("predicts {} classes from {} ids: set tie_embeddings to false", sizes.classes, sizes.vocab_size);
   }
@@ -100,7 +113,11 @@ struct DecoderConfig : ModelConfig {
     const double stack = transformlet::product_operations(blocks.options(), tokens, mask.pairs(1, tokens, tokens));
     const double head =
         2 * static_cast<double>(tokens) * static_cast<double>(blocks.d_model) * static_cast<double>(sizes.classes);
-    return (recompute ? with_recomputation : forward_and_backward) * stack + forward_and_backward * head;
+    // Real vectors are multiplied with the embedding, and ask for no gradient.
+    const double projection =
+        2 * static_cast<double>(tokens) * static_cast<double>(sizes.features) * static_cast<double>(blocks.d_model);
+    return (recompute ? with_recomputation : forward_and_backward) * stack + forward_and_backward * head +
+           (forward_and_backward - 1) * projection;
   }
 
   std::unique_ptr<Model> build(const Scope& scope, const ModelSizes& task_sizes) const override {

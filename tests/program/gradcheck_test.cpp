@@ -64,6 +64,7 @@ TEST_F(GradcheckProgram, ShippedConfigsPass) {
   expect_pass({source_path("configs/gradcheck/block_dropout.yaml")}, 2);
   expect_pass({source_path("configs/gradcheck/relu_feed_forward.yaml")}, 2);
   expect_pass({source_path("configs/gradcheck/mlp.yaml")}, 4);
+  expect_pass({source_path("configs/gradcheck/decoder_of_real_vectors.yaml")}, 8);
 }
 
 // With dropout, and every choice that the model offers.
