@@ -28,6 +28,9 @@ struct Decoder : Model {
 
   // ids (B, T) -> what the blocks are given (B, T, d_model)
   Tensor embed(const Tokens& ids, const Pass& pass) const;
+  // The same of real vectors (B, T, features): their numbers multiply rows of the embedding, as those of one-hot
+  // vectors would.
+  Tensor embed(const Tensor& values, const Pass& pass) const;
   TensorList attention_maps(const Tokens& ids, const Mask& mask) const;
 
   Embedding embedding;

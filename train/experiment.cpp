@@ -81,7 +81,7 @@ void ExperimentConfig::describe(Fields& field) {
   field.check(
       [&] {
         if (task->sizes().features > 0 && !model->reads_real_inputs()) {
-          return fmt::format("{} reads tokens, and this task has real inputs: mlp reads them", model.name());
+          return fmt::format("{} reads tokens, and this task has real inputs: mlp and decoder read them", model.name());
         }
         return model->misfit(task->sizes());
       },

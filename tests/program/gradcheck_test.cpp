@@ -68,6 +68,7 @@ TEST_F(GradcheckProgram, ShippedConfigsPass) {
   expect_pass({source_path("configs/gradcheck/no_skip.yaml")}, 30);
   expect_pass({source_path("configs/gradcheck/linear_attention.yaml")}, 8);
   expect_pass({source_path("configs/gradcheck/mlp.yaml")}, 4);
+  expect_pass({source_path("configs/gradcheck/decoder_of_real_vectors.yaml")}, 8);
 }
 
 // With dropout, and every choice that the model offers.
