@@ -1,5 +1,7 @@
 #include "layers/attention.h"
 
+#include <cmath>
+
 namespace transformlet {
 namespace {
 
@@ -14,7 +16,41 @@ MultiheadAttentionOptions checked(const std::string& path, MultiheadAttentionOpt
           options.num_heads, options.num_kv_heads);
   require(!options.rotary || options.d_model / options.num_heads % 2 == 0,
           "{}: rotary positions need an even head size, not {}", name, options.d_model / options.num_heads);
+  require(options.kind == AttentionKind::softmax ||
+              (!options.alibi && options.dropout == 0 && options.num_kv_heads == options.num_heads),
+          "{}: linear attention has no dropout, no ALiBi and no shared heads", name);
+  require(options.kind == AttentionKind::linear || options.favoured.distances.empty(),
+          "{}: linear attention alone favours distances", name);
   return options;
+}
+
+// (Tq, Tk): the factor at favoured distances, else 1. The first query stands at `offset`.
+Tensor favour(const FavouredDistances& favoured, int64_t offset, int64_t queries, int64_t keys, DType dtype) {
+  std::vector<double> factors(static_cast<size_t>(queries * keys), 1.0);
+  for (int64_t query = 0; query < queries; ++query) {
+    for (const int64_t distance : favoured.distances) {
+      const int64_t key = offset + query - distance;
+      if (key >= 0 && key < keys) factors[static_cast<size_t>(query * keys + key)] = favoured.factor;
+    }
+  }
+  return tensor(factors, {queries, keys}, dtype);
+}
+
+// q (B, Tq, d_model), k and v (B, Tk, d_model) -> values (B, Tq, d_model) and weights (B, heads, Tq, Tk), in place of
+// which stands what `replace` returns.
+AttentionResult linear_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                 const MultiheadAttentionOptions& options, const Mask& mask,
+                                 const std::function<Tensor(const Tensor&)>& replace) {
+  const int64_t heads = options.num_heads, queries = q.dim(1), keys = k.dim(1);
+  mask.require_fits("linear attention", q.dim(0), heads, queries, keys);
+  const double scale =
+      options.scale.value_or(1 / std::sqrt(static_cast<double>(options.d_model) / static_cast<double>(heads)));
+  Tensor weights = matmul(split_heads(q, heads), split_heads(k, heads), false, true) * scale;
+  if (!mask.allows_all()) weights = weights * mask.to_tensor(q.dim(0), heads, queries, keys, q.dtype());
+  if (!options.favoured.distances.empty())
+    weights = weights * favour(options.favoured, mask.query_offset(), queries, keys, q.dtype());
+  weights = replace(weights);
+  return {merge_heads(matmul(weights, split_heads(v, heads))), weights};
 }
 
 }  // namespace
@@ -27,7 +63,7 @@ MultiheadAttention::MultiheadAttention(const Scope& scope, const MultiheadAttent
       out(scope / "out", options.d_model, options.d_model, options.bias, options.out_initializer) {}
 
 AttentionOptions MultiheadAttention::attention_options(const Pass& pass) const {
-  AttentionOptions result{.alibi = options.alibi, .num_kv_heads = options.num_kv_heads};
+  AttentionOptions result{.scale = options.scale, .alibi = options.alibi, .num_kv_heads = options.num_kv_heads};
   if (pass.is_training() && options.dropout > 0.0) {
     result.dropout = options.dropout;
     result.dropout_key = pass.dropout_key(path);
@@ -72,7 +108,7 @@ MultiheadAttention::Projected MultiheadAttention::tapped(const Projected& projec
 Tensor MultiheadAttention::continue_from_cache(const Projected& projected, const Mask& mask, const Pass& pass) const {
   const int64_t length = pass.offset() + projected.q.dim(1);
   const KeyValueCache::Entry& entry = pass.cache()->append(path, projected.k, projected.v);
-  if (pass.wants(path, "weights")) {
+  if (options.kind == AttentionKind::linear || pass.wants(path, "weights")) {
     return attend({projected.q, slice(entry.keys, 1, 0, length), slice(entry.values, 1, 0, length)}, mask, pass).output;
   }
   return finish(
@@ -82,6 +118,12 @@ Tensor MultiheadAttention::continue_from_cache(const Projected& projected, const
 
 MultiheadAttention::Result MultiheadAttention::attend(const Projected& projected, const Mask& mask,
                                                       const Pass& pass) const {
+  if (options.kind == AttentionKind::linear) {
+    const AttentionResult result =
+        linear_attention(projected.q, projected.k, projected.v, options, mask,
+                         [&](const Tensor& weights) { return pass.tap(path, "weights", weights); });
+    return {finish(result.values, pass), result.weights};
+  }
   const AttentionResult result = attention_with_weights(
       split_heads(projected.q, options.num_heads), split_heads(projected.k, options.num_kv_heads),
       split_heads(projected.v, options.num_kv_heads), mask, attention_options(pass),
@@ -99,7 +141,7 @@ Tensor MultiheadAttention::operator()(const Tensor& x, const Mask& mask, const P
   if (pass.cache() != nullptr) {
     return continue_from_cache(tapped(split(project_packed(x, pass)), pass), mask, pass);
   }
-  if (pass.wants(path, "weights")) return with_weights(x, mask, pass).output;
+  if (options.kind == AttentionKind::linear || pass.wants(path, "weights")) return with_weights(x, mask, pass).output;
   const Tensor packed = project_packed(x, pass);
   if (!pass.wants(path, "q") && !pass.wants(path, "k") && !pass.wants(path, "v")) {
     return finish(packed_attention(packed, options.num_heads, mask, attention_options(pass)), pass);
@@ -109,7 +151,8 @@ Tensor MultiheadAttention::operator()(const Tensor& x, const Mask& mask, const P
 }
 
 Tensor MultiheadAttention::operator()(const Tensor& x, const Tensor& memory, const Mask& mask, const Pass& pass) const {
-  if (pass.wants(path, "weights")) return with_weights(x, memory, mask, pass).output;
+  if (options.kind == AttentionKind::linear || pass.wants(path, "weights"))
+    return with_weights(x, memory, mask, pass).output;
   const Projected p = tapped(project(x, memory), pass);
   return finish(multihead_attention(p.q, p.k, p.v, options.num_heads, mask, attention_options(pass)), pass);
 }

@@ -6,6 +6,17 @@
 
 namespace transformlet {
 
+// linear: the weights are the scores, scale * q k, without a softmax (Gopalani and Hu 2025); 0 where a query may not
+// attend.
+enum class AttentionKind { softmax, linear };
+inline const std::vector<std::string> attention_names = {"softmax", "linear"};
+
+// Scores of linear attention are taken times `factor` where the key stands so many places before the query.
+struct FavouredDistances {
+  std::vector<int64_t> distances = {};
+  double factor = 1;
+};
+
 struct MultiheadAttentionOptions {
   int64_t d_model = 0;  // the embedding width, shared out among the heads
   int64_t num_heads = 1;
@@ -14,6 +25,9 @@ struct MultiheadAttentionOptions {
   // Positions inside attention: rotary queries and keys, or ALiBi's slopes.
   bool rotary = false, alibi = false;
   double rotary_base = 10000.0;
+  std::optional<double> scale = {};             // of scores; none: 1 / sqrt(head size)
+  AttentionKind kind = AttentionKind::softmax;  // linear: without dropout, ALiBi and shared heads
+  FavouredDistances favoured = {};
   double dropout = 0.0;  // on the weights
   bool bias = true;
   // Of the packed projection: one fan over the whole matrix, as in the common tutorial and in PyTorch. In three parts,

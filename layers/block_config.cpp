@@ -20,6 +20,10 @@ void BlockConfig::describe(Fields& field) {
   field("activation", activation, "of the feed-forward layer; swiglu and geglu are gated", one_of(activation_names));
   field("position", position, "how positions are told: added to embeddings, or inside attention",
         one_of({"none", "sinusoidal", "learned", "rope", "alibi"}));
+  field("attention", attention, "weights are a softmax of scores, or the scores themselves", one_of(attention_names));
+  field("favoured_distances", favoured_distances,
+        "of linear attention: its scores of keys so many places before the query are taken times favour", at_least(0));
+  field("favour", favour, "see favoured_distances");
   field("rotary_base", rotary_base, "of rope: the slowest pair of columns turns by 1 / base a token", greater_than(1));
   field("bias", bias, "in linear layers and norms");
   field("dropout", dropout, "everywhere, unless the next keys say otherwise", at_least(0), less_than(1));
@@ -27,6 +31,15 @@ void BlockConfig::describe(Fields& field) {
   field("residual_dropout", residual_dropout, "on sublayers' outputs", at_least(0), less_than(1));
   field.check([&] { return num_kv_heads == 0 || num_heads % num_kv_heads == 0; }, {"num_kv_heads", "num_heads"},
               "must divide num_heads");
+  field.check(
+      [&] {
+        return attention == "softmax" ||
+               (position != "alibi" && num_kv_heads == 0 && attention_dropout.value_or(dropout) == 0);
+      },
+      {"attention", "position", "num_kv_heads", "attention_dropout", "dropout"},
+      "linear attention has no alibi, no num_kv_heads and no dropout of its weights");
+  field.check([&] { return attention == "linear" || favoured_distances.empty(); }, {"favoured_distances", "attention"},
+              "linear attention alone favours distances");
   field.check([&] { return position != "rope" || d_model / num_heads % 2 == 0; }, {"position", "d_model", "num_heads"},
               "rope turns pairs of columns: d_model / num_heads must be even");
 }
@@ -50,6 +63,8 @@ EncoderOptions BlockConfig::options() const {
           .rotary = position == "rope",
           .alibi = position == "alibi",
           .rotary_base = rotary_base,
+          .attention = chosen<AttentionKind>(attention, attention_names),
+          .favoured = {favoured_distances, favour},
           .dropout = dropout,
           .attention_dropout = attention_dropout,
           .residual_dropout = residual_dropout,

@@ -11,8 +11,10 @@ namespace transformlet {
 
 struct BlockConfig {
   int64_t num_layers = 1, num_heads = 1, num_kv_heads = 0, d_model = 32, d_ff = 64;
-  std::string norm = "layer", norm_position = "post", activation = "relu", position = "sinusoidal";
-  double norm_epsilon = 1e-5, rotary_base = 10000.0, dropout = 0.0;
+  std::string norm = "layer", norm_position = "post", activation = "relu", position = "sinusoidal",
+              attention = "softmax";
+  std::vector<int64_t> favoured_distances = {};
+  double norm_epsilon = 1e-5, rotary_base = 10000.0, favour = 1.0, dropout = 0.0;
   std::optional<double> attention_dropout = {}, residual_dropout = {};
   bool bias = true, feed_forward = true, skip = true;
 

@@ -13,6 +13,7 @@ struct DecoderOptions {
   int64_t window = 0;            // a position sees so many, itself included; 0: all before it
   bool tie_embeddings = true;    // the head's weight is the embedding's (Press and Wolf 2017)
   double init_deviation = 0.02;  // of embeddings and head; the blocks have their own initialisers
+  std::optional<double> head_deviation = {};
 };
 
 // Causal whatever the mask: a position sees itself and what comes before. Under a pass with a cache it reads on behind
@@ -27,6 +28,9 @@ struct Decoder : Model {
 
   // ids (B, T) -> what the blocks are given (B, T, d_model)
   Tensor embed(const Tokens& ids, const Pass& pass) const;
+  // The same of real vectors (B, T, features): their numbers multiply rows of the embedding, as those of one-hot
+  // vectors would.
+  Tensor embed(const Tensor& values, const Pass& pass) const;
   TensorList attention_maps(const Tokens& ids, const Mask& mask) const;
 
   Embedding embedding;

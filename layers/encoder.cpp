@@ -23,6 +23,9 @@ MultiheadAttentionOptions attention_options(const EncoderOptions& options) {
           .rotary = options.rotary,
           .alibi = options.alibi,
           .rotary_base = options.rotary_base,
+          .scale = options.attention_scale,
+          .kind = options.attention,
+          .favoured = options.favoured,
           .dropout = options.attention_dropout.value_or(options.dropout),
           .bias = options.bias,
           .qkv_initializer = options.initializers.qkv,
@@ -125,6 +128,7 @@ double attention_operations(const EncoderOptions& options, double tokens, double
 
 double product_operations(const EncoderOptions& options, int64_t length, double pairs, int64_t asked_places) {
   const auto tokens = static_cast<double>(length);
+  if (options.attention == AttentionKind::linear) pairs = tokens * tokens;  // what is masked is computed too
   const double products = is_gated(options.activation) ? 3 : 2;
   const double feed_forward = options.feed_forward ? 2 * tokens * products * static_cast<double>(options.d_model) *
                                                          static_cast<double>(options.d_ff)

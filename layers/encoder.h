@@ -27,6 +27,9 @@ struct EncoderOptions {
   Activation activation = Activation::relu;
   bool rotary = false, alibi = false;  // positions inside attention
   double rotary_base = 10000.0;
+  std::optional<double> attention_scale = {};  // of scores; none: 1 / sqrt(head size)
+  AttentionKind attention = AttentionKind::softmax;
+  FavouredDistances favoured = {};
   double dropout = 0.0;                                                 // of attention weights and sublayers' outputs,
   std::optional<double> attention_dropout = {}, residual_dropout = {};  // unless these say otherwise
   bool hidden_dropout = true;  // the same of the feed-forward layer's hidden units

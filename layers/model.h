@@ -106,6 +106,8 @@ class ModelConfig {
     if (sizes.source_vocab_size > 0) return "reads no source, and this task has one: encoder_decoder reads it";
     return sizes.whole_sequences ? "answers at each place, and this task asks for one answer to a sequence" : "";
   }
+  // What Adam's learning rate of weights is to be multiplied by, those that read ids excepted.
+  virtual double rate_scale() const { return 1; }
   // How many numbers a training step keeps for each token, at most; `recompute`: of a pass that recomputes.
   virtual double activations_per_token(const ModelSizes& sizes, bool recompute) const = 0;
   // The multiplications and additions in the matrix products of a training step on one example of the greatest length,

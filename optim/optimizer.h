@@ -19,6 +19,7 @@ struct OptimizedParameter {
   Tensor value;
   bool decays;
   bool is_hidden = false;
+  double rate_scale = 1;  // of the step's learning rate, without its decay: Adam and AdamW alone know of it
 };
 
 // One tensor of an optimiser's state: "<parameter's name>/first_moment".

@@ -105,8 +105,8 @@ class Adam final : public Optimizer {
 
   void update(OptimizedParameter& parameter, const Tensor& gradient, TensorList& state, const Step& step) override {
     const double weight_decay = parameter.decays ? config_.weight_decay : 0.0;
-    kernels::AdamCoefficients coefficients =
-        adam_coefficients(config_.betas, config_.epsilon, step.number, step.learning_rate, step.gradient_scale);
+    kernels::AdamCoefficients coefficients = adam_coefficients(
+        config_.betas, config_.epsilon, step.number, parameter.rate_scale * step.learning_rate, step.gradient_scale);
     if (decay_ == Decay::in_gradient) {
       coefficients.weight_decay = weight_decay;
     } else {

@@ -61,7 +61,8 @@ struct AttentionHeads : Probe {
     for (size_t layer = 0; layer < collector.names().size(); ++layer) {
       const std::string& name = collector.names()[layer];
       const Tensor& weights = collector.activations()[layer];  // (B, heads, queries, keys)
-      const bool reads_ids = weights.rank() == 4 && weights.dim(2) == view.examples.ids.shape()[1];
+      const bool reads_ids = view.examples.ids.shape().rank() == 2 && weights.rank() == 4 &&
+                             weights.dim(2) == view.examples.ids.shape()[1];
       if (!reads_ids || weights.dim(3) != weights.dim(2) || name.find("cross_attention") != name.npos) continue;
       const std::string path = name.substr(0, name.rfind('.'));
       for (int64_t head = 0; head < weights.dim(1); ++head) add_head(path, head, weights, view.examples, result);

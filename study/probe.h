@@ -49,6 +49,10 @@ struct ProbeView {
   // Of the next step's batch: how many samples it has, and the share of those at [begin, end) in loss_parts' sum.
   int64_t batch_size = 0;
   std::function<Tensor(int64_t begin, int64_t end)> loss_share = {};
+  std::function<ModelInputs()> batch = {};  // what the next step's batch gives to the model, as a whole
+  int64_t training_size = 0;                // the examples that batches are drawn from
+  // What loss_parts is, of the batch of any step.
+  std::function<std::vector<std::function<Tensor()>>(int64_t step)> loss_parts_at = {};
 };
 
 using Measurements = std::vector<std::pair<std::string, double>>;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -29,6 +30,22 @@ void count_correct(const Tensor& logits, const Tokens& targets, Score& score) {
       score.sequences += counted > 0;
     }
   });
+}
+
+// Adds the squared errors at each place: outputs and targets (B, T, numbers).
+void add_places(const Tensor& outputs, const Tensor& best, const Tensor& targets, std::vector<PlaceScore>& places) {
+  places.resize(static_cast<size_t>(targets.dim(1)));
+  const std::vector<double> answers = outputs.to_vector(), wanted = targets.to_vector(),
+                            best_answers = best.defined() ? best.to_vector() : std::vector<double>();
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (std::isnan(wanted[i])) continue;
+    PlaceScore& place = places[i / static_cast<size_t>(targets.columns()) % places.size()];
+    ++place.positions;
+    place.loss_sum += (answers[i] - wanted[i]) * (answers[i] - wanted[i]);
+    if (!best.defined()) continue;
+    place.best_loss_sum =
+        place.best_loss_sum.value_or(0) + (best_answers[i] - wanted[i]) * (best_answers[i] - wanted[i]);
+  }
 }
 
 }  // namespace
@@ -89,6 +106,9 @@ Score evaluate(const Model& model, const Task& task, Split split, const std::vec
     if (batch.real_targets.defined()) {
       score.has_answers = false;
       score.positions += batch.counted_targets();
+      if (batch.real_targets.rank() == 3) {
+        add_places(outputs, task.best_outputs(batch), batch.real_targets, score.places);
+      }
     } else {
       count_correct(outputs, batch.targets, score);
     }

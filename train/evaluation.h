@@ -8,6 +8,13 @@
 
 namespace transformlet {
 
+// Of the targets at one place of all sequences.
+struct PlaceScore {
+  double loss_sum = 0;
+  std::optional<double> best_loss_sum = {};
+  int64_t positions = 0;  // targets that count
+};
+
 // Sums, so that batches of unequal size add up exactly.
 struct Score {
   double loss_sum = 0;
@@ -18,6 +25,7 @@ struct Score {
   int64_t sequences = 0;                     // examples with a target that counts
   int64_t bytes = 0;                         // of the text that the targets stand for; 0: for none
   std::optional<double> best_loss_sum = {};  // Task::best_loss; nothing: nobody knows
+  std::vector<PlaceScore> places = {};       // of real targets (B, T, outputs): T of them
 
   double loss() const { return loss_sum / static_cast<double>(positions); }
   // What a model reaches on the same examples which knows how examples are drawn.

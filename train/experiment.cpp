@@ -81,12 +81,18 @@ void ExperimentConfig::describe(Fields& field) {
   field.check(
       [&] {
         if (task->sizes().features > 0 && !model->reads_real_inputs()) {
-          return fmt::format("{} reads tokens, and this task has real inputs: mlp reads them", model.name());
+          return fmt::format("{} reads tokens, and this task has real inputs: mlp and decoder read them", model.name());
         }
         return model->misfit(task->sizes());
       },
       {"model", "task"});
   field.check([&] { return misfit_of_probes(*this); }, {"probes", "model", "task"});
+  field.check(
+      [&] {
+        return model->rate_scale() == 1 || std::holds_alternative<AdamConfig>(optimizer) ||
+               std::holds_alternative<AdamWConfig>(optimizer);
+      },
+      {"optimizer", "model"}, "must be adam or adamw with parametrization: mup");
   field.check([&] { return estimated_memory(*this) <= machine_memory(); }, {"model", "task", "train.batch_size"},
               "with this task and batch size needs more memory than the machine has");
 }
@@ -125,8 +131,10 @@ Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {
   model = config.model->build(Scope(parameters, config.seed_value(), config.dtype()), task.sizes());
   std::vector<OptimizedParameter> optimized;
   for (const Parameter& parameter : parameters.list()) {
-    optimized.push_back(
-        {parameter.value, decays(parameter, config.optimizer), parameter.kind == ParameterKind::weight});
+    optimized.push_back({.value = parameter.value,
+                         .decays = decays(parameter, config.optimizer),
+                         .is_hidden = parameter.kind == ParameterKind::weight,
+                         .rate_scale = is_weight(parameter.kind) ? config.model->rate_scale() : 1.0});
   }
   optimizer = make_optimizer(config.optimizer, std::move(optimized));
 }

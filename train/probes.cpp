@@ -1,6 +1,7 @@
 #include "train/probes.h"
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 
 #include "study/kept_weights.h"
@@ -32,6 +33,16 @@ static Tensor share(const TrainingStep& training_step, const std::vector<MicroBa
   }
   require(sum.defined(), "samples {} to {} are none of a batch of this step", begin, end);
   return sum;
+}
+
+// Of the batch of that step, which they share.
+static std::vector<std::function<Tensor()>> loss_parts_at(TrainingStep& training_step, int64_t step) {
+  const auto batch = std::make_shared<const std::vector<MicroBatch>>(training_step.micro_batches(step));
+  std::vector<std::function<Tensor()>> parts;
+  for (size_t i = 0; i < batch->size(); ++i) {
+    parts.emplace_back([&training_step, batch, step, i] { return training_step.loss((*batch)[i], step); });
+  }
+  return parts;
 }
 
 Probes::Probes(const ExperimentConfig& config, Experiment& experiment, TrainingStep& training_step)
@@ -105,7 +116,10 @@ JsonFields Probes::measure(int64_t steps_done) {
                          .learning_rate = rate,
                          .next_update = [&] { return next_update(steps_done); },
                          .batch_size = train.batch_size,
-                         .loss_share = loss_share};
+                         .loss_share = loss_share,
+                         .batch = [&] { return training_step_.batch(steps_done).model_inputs(); },
+                         .training_size = config_.task->size(Split::train),
+                         .loss_parts_at = [&](int64_t step) { return loss_parts_at(training_step_, step); }};
     for (auto& [key, value] : probe->measure(view)) fields.push_back({name + "/" + key, value});
   }
   return fields;

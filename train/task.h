@@ -96,6 +96,8 @@ class Task {
   // not which split one falls into: it gives each target its probability, given what it may look at. On average over
   // new examples no model does better; on those of training one may, that remembers them. Nothing: it is not known.
   virtual std::optional<double> best_loss(const Batch& /*batch*/) const { return std::nullopt; }
+  // Of real targets, what that model answers, like Batch::real_targets; undefined: it is not known.
+  virtual Tensor best_outputs(const Batch& /*batch*/) const { return {}; }
 
   // What to know of a split before a model is trained or judged on it, in a line; empty: nothing.
   virtual std::string summary(Split /*split*/) const { return {}; }

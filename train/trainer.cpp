@@ -43,6 +43,14 @@ void add_score(Split split, const Score& score, JsonFields& line) {
     }
   }
   if (const auto bits = score.bits_per_byte()) add("bits_per_byte", *bits);
+  int64_t number = 0;  // of places at which something is to be predicted, from 1
+  for (const PlaceScore& place : score.places) {
+    if (place.positions == 0) continue;
+    const std::string prefix = fmt::format("place_{}/", ++number);
+    const auto count = static_cast<double>(place.positions);
+    add((prefix + "loss").c_str(), place.loss_sum / count);
+    if (place.best_loss_sum) add((prefix + "best_loss").c_str(), *place.best_loss_sum / count);
+  }
 }
 
 }  // namespace

@@ -31,9 +31,8 @@ TrainingStep::TrainingStep(const ExperimentConfig& config, Experiment& experimen
     : config_(config), experiment_(experiment), order_(config.seed_value(), *config.task, config.train.batch_size) {}
 
 std::vector<MicroBatch> TrainingStep::micro_batches(int64_t step) {
-  const std::vector<int64_t> examples = order_.examples(step);
   const auto begin_of = [&](int64_t part) { return config_.train.batch_size * part / config_.train.micro_batches; };
-  const Batch batch = experiment_.task.batch(Split::train, examples);
+  const Batch batch = this->batch(step);
   const auto counted = static_cast<double>(batch.counted_targets());
   if (config_.train.micro_batches == 1) return {{batch, 0, counted}};
   std::vector<MicroBatch> parts;

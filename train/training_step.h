@@ -38,6 +38,8 @@ class TrainingStep {
   // may be more than train.max_steps.
   StepResult operator()(int64_t step, std::optional<double> rate = {});
 
+  // The whole of a step's batch.
+  Batch batch(int64_t step) { return experiment_.task.batch(Split::train, order_.examples(step)); }
   // What a step computes with, for those who want to see it again: the parts of its batch, and the loss of a part.
   std::vector<MicroBatch> micro_batches(int64_t step);
   Tensor loss(const MicroBatch& part, int64_t step) const;

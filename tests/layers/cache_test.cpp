@@ -17,6 +17,7 @@ struct Scheme {
   int64_t window = 0, num_kv_heads = 0;
   NormKind norm = NormKind::layer;
   bool feed_forward = true, skip = true;
+  AttentionKind attention = AttentionKind::softmax;
 };
 void PrintTo(const Scheme& scheme, std::ostream* out) { *out << scheme.name; }
 
@@ -34,6 +35,10 @@ class CacheTest : public testing::TestWithParam<Scheme> {
                        .activation = Activation::swiglu,
                        .rotary = scheme.rotary,
                        .alibi = scheme.alibi,
+                       .attention = scheme.attention,
+                       .favoured = {.distances = scheme.attention == AttentionKind::linear ? std::vector<int64_t>{2, 5}
+                                                                                           : std::vector<int64_t>{},
+                                    .factor = 3},
                        .final_norm = true,
                        .feed_forward = scheme.feed_forward,
                        .skip = scheme.skip},
@@ -128,7 +133,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Scheme{.name = "alibi_window", .alibi = true, .window = 4, .num_kv_heads = 1},
                     Scheme{.name = "learned_window", .position = Position::learned, .window = 1},
                     Scheme{.name = "attention_only", .rotary = true, .norm = NormKind::none, .feed_forward = false},
-                    Scheme{.name = "no_skip", .position = Position::learned, .skip = false}),
+                    Scheme{.name = "no_skip", .position = Position::learned, .skip = false},
+                    Scheme{.name = "linear", .rotary = true, .window = 4, .attention = AttentionKind::linear}),
     [](const auto& info) { return info.param.name; });
 
 // The target is read on; the source, in the memory, is there as a whole from the first pass on.

@@ -211,6 +211,18 @@ TEST(Optimizer, RefusesParametersThatItCouldNotTrainOrSave) {
 }
 
 // The sign of 0 is 0: what never has a gradient stays. The sign of NaN is NaN: nothing hides it.
+// The first step is r sign(g), so a parameter of a smaller rate moves by less; it decays as all do.
+TEST(Optimizer, AdamWScalesTheRateOfAParameterButNotItsDecay) {
+  const Tensor x = leaf(tensor({2, -3}, {2}, DType::float64), "x");
+  AdamWConfig config;
+  config.weight_decay = 0.5;
+  config.epsilon = 1e-30;
+  const auto optimizer = make_optimizer(config, {{.value = x, .decays = true, .rate_scale = 0.25}});
+  optimizer->step({tensor({7, -0.1}, {2}, DType::float64)}, 0.1);
+  EXPECT_NEAR(x.to_vector()[0], (1 - 0.1 * 0.5) * 2 - 0.1 * 0.25, 1e-15);
+  EXPECT_NEAR(x.to_vector()[1], -(1 - 0.1 * 0.5) * 3 + 0.1 * 0.25, 1e-15);
+}
+
 TEST(Optimizer, LionMovesByTheSign) {
   const Tensor w = leaf(full({4}, 1.0, DType::float32), "w");
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();

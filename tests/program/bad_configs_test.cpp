@@ -103,10 +103,10 @@ TEST(BadConfigs, Overrides) {
   refuses("seed.a=3", "seed: expected an integer, found a map");
   refuses("optimizer.betas=[0.9", "optimizer.betas: not YAML: what starts here is not closed, or lacks a comma");
   refuses("optimizer.momentum=0.9", "optimizer.momentum: unknown key where name is adam");
-  refuses(
-      "task.name=revers",
-      "task.name: must be one of addition, chebyshev, copy, dyck, labelled, linear_regression, modular, pairs, parity, "
-      "recall, repeat, reverse, sort, text, not 'revers' (did you mean reverse?)");
+  refuses("task.name=revers",
+          "task.name: must be one of addition, chebyshev, copy, dyck, in_context_regression, labelled, "
+          "linear_regression, modular, pairs, parity, "
+          "recall, repeat, reverse, sort, text, window_sum, not 'revers' (did you mean reverse?)");
 }
 
 TEST(BadConfigs, MistakesOfFileAndOverridesAreReportedTogether) {

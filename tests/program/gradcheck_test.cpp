@@ -66,7 +66,9 @@ TEST_F(GradcheckProgram, ShippedConfigsPass) {
   expect_pass({source_path("configs/gradcheck/attention_only.yaml")}, 22);
   expect_pass({source_path("configs/gradcheck/no_norm.yaml")}, 10);
   expect_pass({source_path("configs/gradcheck/no_skip.yaml")}, 30);
+  expect_pass({source_path("configs/gradcheck/linear_attention.yaml")}, 8);
   expect_pass({source_path("configs/gradcheck/mlp.yaml")}, 4);
+  expect_pass({source_path("configs/gradcheck/decoder_of_real_vectors.yaml")}, 8);
 }
 
 // With dropout, and every choice that the model offers.

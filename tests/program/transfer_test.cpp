@@ -156,11 +156,13 @@ TEST_F(TransferCommands, WrongWords) {
 TEST_F(TransferCommands, ExportRefusesBlocksThatAreBuiltOtherwise) {
   const std::string task = "task={name: repeat, vocab_size: 5, seq_len: 8, train_size: 100, val_size: 0, test_size: 0}";
   const std::string model =
-      "model={kind: decoder, num_layers: 1, num_heads: 2, d_model: 8, norm: none, feed_forward: false, skip: false}";
+      "model={kind: decoder, num_layers: 1, num_heads: 2, d_model: 8, norm: none, feed_forward: false, skip: false, "
+      "attention: linear, parametrization: mup, tie_embeddings: false}";
   succeeds({"train", "small.yaml", "--run", "bare", task, model, "train.max_steps=1"});
   refuses({"export", "bare", "--layout", "hf-gpt2", "--output", "out"},
-          "export: hf-gpt2 has no place for this model: model.norm is none, not layer; model.feed_forward is false, "
-          "not true; model.skip is false, not true");
+          "export: hf-gpt2 has no place for this model: model.parametrization is mup, not standard; model.norm is "
+          "none, not layer; model.feed_forward is false, not true; "
+          "model.skip is false, not true; model.attention is linear, not softmax");
 }
 
 }  // namespace

@@ -93,6 +93,27 @@ TEST(Dyck, BracketsNestAndStayWithinTheDepth) {
   EXPECT_EQ(depths, (std::set<size_t>{0, 1, 2}));
 }
 
+// 1 + 2 ..., and what stands at the places before the sign of the answers is not asked.
+TEST(WindowSum, SumsNeighbours) {
+  const auto task = task_of("name: window_sum, length: 5, modulus: 7");
+  std::set<int> numbers;
+  for (const Split split : {Split::train, Split::validation}) {
+    const Batch batch = task->batch(split, first(50));
+    for (int64_t row = 0; row < 50; ++row) {
+      const Ids in = row_of(batch.inputs, row), out = row_of(batch.targets, row);
+      ASSERT_EQ(in.size(), 10u);
+      for (size_t i = 0; i < 5; ++i) {
+        numbers.insert(in[i]);
+        EXPECT_EQ(out[i], ignored);
+        EXPECT_EQ(out[5 + i], (in[i] + (i > 0 ? in[i - 1] : 0)) % 7);
+        EXPECT_EQ(in[5 + i], i > 0 ? out[4 + i] : 7);
+      }
+    }
+  }
+  EXPECT_EQ(numbers, (std::set<int>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(task->sizes().asked_places, 5);
+}
+
 TEST(Modular, EveryPairIsInOneSplit) {
   for (const std::string operation : {"add", "subtract", "multiply", "divide", "quadratic"}) {
     const auto task = task_of("name: modular, modulus: 11, train_fraction: 0.4, operation: " + operation);

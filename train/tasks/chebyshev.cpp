@@ -23,7 +23,7 @@ struct Chebyshev : Task {
   }
 
   void prepare(uint64_t /*seed*/) override {}
-  ModelSizes sizes() const override { return {.classes = 1, .max_length = 1, .features = 1}; }
+  ModelSizes sizes() const override { return {.classes = 1, .max_length = 1, .whole_sequences = true, .features = 1}; }
   double data_bytes() const override { return 0; }
   int64_t size(Split split) const override { return split == Split::train ? points : 0; }
 

@@ -49,7 +49,9 @@ struct LinearRegression : Task {
                           : affine(matmul(a, b), 1 / std::sqrt(static_cast<double>(inner * inputs)), 0);
   }
 
-  ModelSizes sizes() const override { return {.classes = outputs, .max_length = 1, .features = inputs}; }
+  ModelSizes sizes() const override {
+    return {.classes = outputs, .max_length = 1, .whole_sequences = true, .features = inputs};
+  }
   double data_bytes() const override { return 8.0 * static_cast<double>(inputs) * static_cast<double>(outputs); }
   int64_t size(Split split) const override {
     return split == Split::train ? train_size : split == Split::validation ? val_size : test_size;
