@@ -80,6 +80,8 @@ class Model {
     fail("this model reads no source");
   }
   virtual std::vector<NamedLayer> layers() const = 0;
+  // The model of layers, without what is wrapped around it (study/intervention.h): for those who read its weights.
+  virtual const Model& inside() const { return *this; }
 };
 
 // What the task asks of the model.

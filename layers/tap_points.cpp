@@ -22,7 +22,12 @@ Tokens first_ids(int64_t length) { return {std::vector<int32_t>(static_cast<size
 std::vector<TapPoint> tap_points(const Model& model, const ModelSizes& sizes) {
   const NoRecording off;
   ShapeCollector collector;
-  ModelInputs inputs{.ids = first_ids(sizes.max_length)};
+  ModelInputs inputs;
+  if (sizes.features > 0) {
+    inputs.values = zeros({1, sizes.max_length, sizes.features}, DType::float64);
+  } else {
+    inputs.ids = first_ids(sizes.max_length);
+  }
   if (sizes.source_vocab_size > 0) inputs.source = first_ids(sizes.source_max_length);
   model(inputs, Pass::evaluation().with_tap(collector));
   return collector.points;

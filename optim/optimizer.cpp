@@ -40,6 +40,7 @@ void Optimizer::check_gradients(const TensorList& gradients) const {
   require(gradients.size() == parameters_.size(), "optimizer: {} gradients for {} parameters", gradients.size(),
           parameters_.size());
   for (size_t i = 0; i < gradients.size(); ++i) {
+    if (parameters_[i].is_frozen) continue;
     const Tensor& value = parameters_[i].value;
     require(gradients[i].defined(), "optimizer: parameter {} has no gradient", value.name());
     require(alike(gradients[i], value), "optimizer: parameter {} is {}, its gradient {}", value.name(),
@@ -52,7 +53,9 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
   require(std::isfinite(gradient_scale), "optimizer: the gradients' scale is {}", gradient_scale);
   check_gradients(gradients);
   const Step step{++step_count_, learning_rate, gradient_scale};
-  for (size_t i = 0; i < parameters_.size(); ++i) update(parameters_[i], gradients[i], states_[i], step);
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (!parameters_[i].is_frozen) update(parameters_[i], gradients[i], states_[i], step);
+  }
 }
 
 TensorList Optimizer::preconditioner() const {

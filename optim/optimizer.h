@@ -15,10 +15,12 @@ namespace transformlet {
 // A leaf to be trained. `decays`: whether weight decay applies to it. The caller decides that; the usual choice is
 // matrices of weights, but not biases, gains of norms and embeddings. `is_hidden`: a weight between hidden layers,
 // which faces neither ids nor classes: some optimisers treat such matrices in a way of their own.
+// `is_frozen`: steps leave it and its state as they are, and need no gradient of it.
 struct OptimizedParameter {
   Tensor value;
   bool decays;
   bool is_hidden = false;
+  bool is_frozen = false;
   double rate_scale = 1;  // of the step's learning rate, without its decay: Adam and AdamW alone know of it
 };
 

@@ -40,7 +40,7 @@ struct Copying : Probe {
 
   Measurements measure(const ProbeView& view) const override {
     const NoRecording off;
-    const auto& decoder = dynamic_cast<const Decoder&>(view.model);
+    const auto& decoder = dynamic_cast<const Decoder&>(view.model.inside());
     const std::optional<Norm>& final_norm = decoder.blocks.final_norm;
     Tensor write = float64(unembedding(decoder));  // (classes, d_model)
     if (final_norm) write = centred(write * float64(final_norm->gain), *final_norm);

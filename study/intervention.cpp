@@ -22,6 +22,11 @@ void Intervention::describe(Fields& field) {
   field.check([&] { return kind == "patch" || from.empty(); }, {"from", "kind"}, "only patch takes from a run");
 }
 
+bool Intervention::needs_whole_sequences() const {
+  return (kind != "zero" && kind != "scale") ||
+         std::ranges::any_of(positions, [](int64_t position) { return position < 0; });
+}
+
 namespace {
 
 constexpr int heads_axis = 1;
@@ -89,7 +94,7 @@ class Intervening : public Tap {
   // Where a sequence is read on token by token, there is neither a whole one nor a last position.
   void require_places_alone() const {
     for (const Intervention& intervention : interventions_) {
-      require(!intervention.needs_whole_sequences() && std::ranges::none_of(intervention.positions, is_from_the_end),
+      require(!intervention.needs_whole_sequences(),
               "interventions: {} can't be done where a sequence is read token by token; zero and scale can, at "
               "positions counted from the start",
               intervention.kind);
@@ -111,8 +116,6 @@ class Intervening : public Tap {
   }
 
  private:
-  static bool is_from_the_end(int64_t position) { return position < 0; }
-
   Tensor changed(size_t i, std::string_view name, const Tensor& x) const {
     const Intervention& what = interventions_[i];
     const Tensor y = replacement(i, name, x);

@@ -32,8 +32,8 @@ struct Intervention {
   std::string from = {};                // of patch: the run; empty: the same model for another input
 
   void describe(Fields& field);
-  // Mean, resample and patch need whole sequences: a search that reads on token by token has none.
-  bool needs_whole_sequences() const { return kind == "mean" || kind == "resample" || kind == "patch"; }
+  // Mean, resample and patch do, and positions from the end: a search that reads on token by token has none.
+  bool needs_whole_sequences() const;
 };
 
 // A model whose activations are changed in each pass, whoever makes it: training, evaluation, a probe's own tap, which
@@ -51,6 +51,7 @@ class IntervenedModel : public Model {
   Tensor operator()(const ModelInputs& inputs, const Pass& pass) const override;
   Tensor read(const Tokens& source, const Mask& source_mask, const Pass& pass) const override;
   std::vector<NamedLayer> layers() const override { return model_->layers(); }
+  const Model& inside() const override { return *model_; }
 
  private:
   friend class Intervening;

@@ -77,7 +77,7 @@ struct LogitLens : Probe {
 
   Measurements measure(const ProbeView& view) const override {
     const NoRecording off;
-    const auto& decoder = dynamic_cast<const Decoder&>(view.model);
+    const auto& decoder = dynamic_cast<const Decoder&>(view.model.inside());
     Measurements result;
     if (counted_targets(view.targets) == 0) return result;
     add_lens(decoder, view, result);
@@ -88,7 +88,7 @@ struct LogitLens : Probe {
  private:
   static void add_lens(const Decoder& decoder, const ProbeView& view, Measurements& result) {
     Streams tap;
-    const Tensor end = decoder(view.examples, Pass::evaluation().with_tap(tap));
+    const Tensor end = view.model(view.examples, Pass::evaluation().with_tap(tap));
     for (size_t i = 0; i < tap.streams.size(); ++i) {
       const Tensor& x = tap.streams[i];
       const Tensor logits =

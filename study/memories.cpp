@@ -24,7 +24,7 @@ struct Memories : Probe {
   }
 
   Measurements measure(const ProbeView& view) const override {
-    const auto& decoder = dynamic_cast<const Decoder&>(view.model);
+    const auto& decoder = dynamic_cast<const Decoder&>(view.model.inside());
     Measurements result;
     for (size_t block = 0; block < decoder.blocks.blocks.size(); ++block) {
       const std::vector<Memory> memories = key_value_memories(decoder, view.examples, static_cast<int64_t>(block), 1);

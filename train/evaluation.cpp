@@ -96,12 +96,14 @@ Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_
 }
 
 Score evaluate(const Model& model, const Task& task, Split split, const std::vector<int64_t>& examples,
-               int64_t batch_size) {
+               int64_t batch_size, const Corruption& corruption, Calibration* calibration) {
   const NoRecording off;
   Score score;
   for (const std::vector<int64_t>& some : in_batches(examples, batch_size)) {
     const Batch batch = task.evaluation_batch(split, some);
-    const Tensor outputs = model(batch.model_inputs(), Pass::evaluation());
+    ModelInputs inputs = batch.model_inputs();
+    if (corruption.share > 0) inputs = corrupted(inputs, corruption, task.sizes(), some);
+    const Tensor outputs = model(inputs, Pass::evaluation());
     score.loss_sum += batch.loss(outputs).item();
     if (batch.real_targets.defined()) {
       score.has_answers = false;
@@ -111,8 +113,10 @@ Score evaluate(const Model& model, const Task& task, Split split, const std::vec
       }
     } else {
       count_correct(outputs, batch.targets, score);
+      if (calibration != nullptr) calibration->add(outputs, batch.targets);
     }
     score.bytes += batch.target_bytes;
+    if (corruption.share > 0) continue;
     if (const auto best = task.best_loss(batch)) score.best_loss_sum = score.best_loss_sum.value_or(0) + *best;
   }
   return score;

@@ -4,6 +4,8 @@
 #include <numbers>
 #include <optional>
 
+#include "study/calibration.h"
+#include "train/corruption.h"
 #include "train/experiment.h"
 
 namespace transformlet {
@@ -50,10 +52,11 @@ struct Score {
   }
 };
 
-// Over the whole split, in its own order, or over the examples at some of its places.
+// Over the whole split, in its own order, or over the examples at some of its places. Of corrupted inputs there is no
+// best loss: nobody knows it.
 Score evaluate(const Model& model, const Task& task, Split split, int64_t batch_size);
 Score evaluate(const Model& model, const Task& task, Split split, const std::vector<int64_t>& examples,
-               int64_t batch_size);
+               int64_t batch_size, const Corruption& corruption = {}, Calibration* calibration = nullptr);
 
 // "4000/4000 positions right, 1000/1000 sequences, accuracy 1", or "4000 targets"
 std::string accuracy_in_words(const Score& score);

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "base/name_patterns.h"
+#include "train/stored_model.h"
+
 namespace transformlet {
 
 double machine_memory() {
@@ -45,6 +48,9 @@ void EvaluateConfig::describe(Fields& field) {
   field("beam", beam,
         "where the task is to write targets for sources: hypotheses that the test's search keeps, beside a greedy one",
         between(1, 10000));
+  field("corrupt", corrupt,
+        "the share of input tokens (of the source, if there is one) that are each replaced by another one",
+        between(0, 1));
   field.check([&] { return !patience || every > 0; }, {"patience", "every"}, "needs an evaluate.every above 0");
 }
 
@@ -69,6 +75,9 @@ void ExperimentConfig::describe(Fields& field) {
   field.group("evaluate", evaluate, "evaluation");
   field.group("checkpoint", checkpoint, "what is saved on the way");
   field.selection("probes", probes, "instruments that look at the model while it learns");
+  field.list("interventions", interventions, "what is done to activations, in their order");
+  field("freeze", freeze, "names of parameters, in which * stands for anything, that training leaves as they are");
+  field.list("edits", edits, "what is done to weights after some steps of training");
   field.group("gradcheck", gradcheck, "what `transformlet gradcheck` checks, and how");
   field.check([&] { return task->size(Split::train) >= train.batch_size; }, {"train.batch_size", "task"},
               "is larger than the number of training examples");
@@ -86,6 +95,15 @@ void ExperimentConfig::describe(Fields& field) {
         return model->misfit(task->sizes());
       },
       {"model", "task"});
+  field.check([&] { return evaluate.corrupt == 0 || task->sizes().features == 0; }, {"evaluate.corrupt", "task"},
+              "this task's inputs are no tokens");
+  field.check(
+      [&] {
+        return evaluate.corrupt > 0 || std::ranges::none_of(interventions, [](const Intervention& intervention) {
+                 return intervention.kind == "patch" && intervention.from.empty();
+               });
+      },
+      {"interventions", "evaluate.corrupt"}, "a patch needs a run to take from, or an evaluate.corrupt above 0");
   field.check([&] { return misfit_of_probes(*this); }, {"probes", "model", "task"});
   field.check(
       [&] {
@@ -126,16 +144,45 @@ bool decays(const Parameter& parameter, const OptimizerConfig& optimizer) {
   return optimizer_keys(optimizer).decay_all_parameters || is_weight(parameter.kind);
 }
 
+Corruption corruption_of(const ExperimentConfig& config) {
+  return {config.evaluate.corrupt, RandomKey(config.seed_value()) / "corruption"};
+}
+
+bool allows_search(const ExperimentConfig& config) {
+  return config.evaluate.corrupt == 0 &&
+         std::ranges::none_of(config.interventions, &Intervention::needs_whole_sequences);
+}
+
 Experiment::Experiment(ExperimentConfig& config) : task(*config.task) {
   task.prepare(config.seed_value());
   model = config.model->build(Scope(parameters, config.seed_value(), config.dtype()), task.sizes());
+  if (!config.interventions.empty()) {
+    IntervenedModel::Others others;
+    for (const Intervention& intervention : config.interventions) {
+      if (intervention.from.empty() || others.contains(intervention.from)) continue;
+      others[intervention.from] = stored_model("interventions", intervention.from, config.dtype());
+    }
+    model = std::make_unique<IntervenedModel>(std::move(model), config.interventions, task.sizes(),
+                                              RandomKey(config.seed_value()) / "interventions", std::move(others));
+  }
+  std::vector<std::string> names;
+  for (const Parameter& parameter : parameters.list()) names.push_back(parameter.value.name());
+  const std::vector<std::string> frozen = matching_names("freeze", config.freeze, "parameter", names);
+  for (size_t i = 0; i < config.edits.size(); ++i) {
+    matching_names(fmt::format("edits[{}].at", i), config.edits[i].at, "parameter", names);
+  }
   std::vector<OptimizedParameter> optimized;
-  for (const Parameter& parameter : parameters.list()) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    const Parameter& parameter = parameters.list()[i];
+    const bool is_frozen = std::ranges::count(frozen, names[i]) > 0;
+    if (!is_frozen) trained.push_back(i);
     optimized.push_back({.value = parameter.value,
                          .decays = decays(parameter, config.optimizer),
                          .is_hidden = parameter.kind == ParameterKind::weight,
+                         .is_frozen = is_frozen,
                          .rate_scale = is_weight(parameter.kind) ? config.model->rate_scale() : 1.0});
   }
+  if (trained.empty()) throw UsageError("freeze: all parameters are frozen; nothing is left to train");
   optimizer = make_optimizer(config.optimizer, std::move(optimized));
 }
 

@@ -8,10 +8,13 @@
 #include "layers/model.h"
 #include "optim/config.h"
 #include "optim/schedule.h"
+#include "study/intervention.h"
 #include "study/probe.h"
 #include "train/checkpoint_config.h"
+#include "train/corruption.h"
 #include "train/gradcheck_config.h"
 #include "train/task.h"
+#include "train/weight_edits.h"
 
 namespace transformlet {
 
@@ -30,6 +33,7 @@ struct TrainConfig {
 struct EvaluateConfig {
   int64_t every = 0, beam = 4;
   std::optional<int64_t> examples, patience;
+  double corrupt = 0;  // the share of input tokens
 
   void describe(Fields& field);
 };
@@ -44,6 +48,9 @@ struct ExperimentConfig {
   EvaluateConfig evaluate;
   CheckpointConfig checkpoint;
   Selection<Probe> probes;
+  std::vector<Intervention> interventions;
+  std::vector<std::string> freeze;
+  std::vector<WeightEdit> edits;
   GradcheckConfig gradcheck;
 
   void describe(Fields& field);
@@ -58,9 +65,17 @@ struct Experiment {
 
   Task& task;
   Parameters parameters;
-  std::unique_ptr<Model> model;
+  std::unique_ptr<Model> model;  // with the config's interventions
+  std::vector<size_t> trained;   // places in the parameters: of those that are not frozen
   std::unique_ptr<Optimizer> optimizer;
 };
+
+// What evaluate.corrupt does, as a function of the seed.
+Corruption corruption_of(const ExperimentConfig& config);
+
+// Whether a search can write targets under the config's interventions and corruption: it reads token by token, from
+// inputs as they are.
+bool allows_search(const ExperimentConfig& config);
 
 // The bytes of memory that the machine has.
 double machine_memory();

@@ -95,11 +95,20 @@ int run(int argc, char** argv) {
 
   EvaluateArguments evaluate;
   CLI::App* const evaluate_app = app.add_subcommand("evaluate", "evaluate a run's checkpoint on a split");
-  evaluate_app->add_option("RUN", evaluate.run, "the folder of a run")->required();
-  evaluate_app->add_option("key=value", evaluate.overrides, overrides_help);
+  evaluate_app
+      ->add_option(
+          "RUN", evaluate.words,
+          "the folder of a run, or of several, whose probabilities are averaged; then " + std::string(overrides_help))
+      ->required();
   evaluate_app->add_option("--checkpoint", evaluate.checkpoint, "newest, best, or a saved step")->capture_default_str();
   evaluate_app->add_option("--weights", evaluate.weights,
                            "averaged or raw (default: averaged where train.ema_decay has made them)");
+  evaluate_app
+      ->add_option("--dropout-samples", evaluate.dropout_samples,
+                   "average so many passes with dropout on; 0: one without it")
+      ->capture_default_str()
+      ->check(at_least(0));
+  evaluate_app->add_option("--json", evaluate.json, "a file to write all numbers to, those of calibration among them");
   evaluate_app->add_option("--split", evaluate.split, "train, val or test")->capture_default_str();
   evaluate_app->callback([&] { status = evaluate_command(evaluate); });
 

@@ -210,7 +210,8 @@ Score Trainer::finite_score(Split split) {
   require_finite_weights();
   const AveragedWeights::InPlace averaged(averages_ ? &*averages_ : nullptr);
   const std::vector<int64_t> examples = evaluated_examples(config_, split);
-  const Score score = evaluate(*experiment_.model, experiment_.task, split, examples, config_.train.micro_batch_size());
+  const Score score = evaluate(*experiment_.model, experiment_.task, split, examples, config_.train.micro_batch_size(),
+                               corruption_of(config_));
   if (!std::isfinite(score.loss())) {
     fail_diverged(fmt::format("after step {} {}/loss is {}", steps_done_, name_of(split), number(score.loss())),
                   first_not_finite_in_evaluation(*experiment_.model, experiment_.task, split, examples,
@@ -220,7 +221,7 @@ Score Trainer::finite_score(Split split) {
 }
 
 std::string Trainer::search(Split split, const char* name, int64_t beam, JsonFields& line) {
-  if (config_.task->source_to_target() == nullptr) return {};
+  if (config_.task->source_to_target() == nullptr || !allows_search(config_)) return {};
   const AveragedWeights::InPlace averaged(averages_ ? &*averages_ : nullptr);
   const SearchScore score = search_score(*experiment_.model, experiment_.task, split,
                                          evaluated_examples(config_, split), config_.train.micro_batch_size(), beam);

@@ -50,9 +50,9 @@ Tensor TrainingStep::loss(const MicroBatch& part, int64_t step) const {
   return part.batch.loss((*experiment_.model)(part.batch.model_inputs(), pass)) / part.counted_targets;
 }
 
-TensorList TrainingStep::differentiate(const std::vector<MicroBatch>& parts, int64_t step, StepResult& result) const {
+TensorList TrainingStep::differentiate(const std::vector<MicroBatch>& parts, int64_t step, const TensorList& parameters,
+                                       StepResult& result) const {
   Stopwatch stopwatch;
-  const TensorList parameters = experiment_.parameters.tensors();
   TensorList gradients(parameters.size());
   for (const MicroBatch& part : parts) {
     const Tensor part_loss = loss(part, step);
@@ -69,7 +69,7 @@ TensorList TrainingStep::differentiate(const std::vector<MicroBatch>& parts, int
 
 TensorList TrainingStep::gradients(int64_t step) {
   StepResult unused;
-  return differentiate(micro_batches(step), step, unused);
+  return differentiate(micro_batches(step), step, experiment_.parameters.tensors(), unused);
 }
 
 StepResult TrainingStep::operator()(int64_t step, std::optional<double> rate) {
@@ -80,7 +80,10 @@ StepResult TrainingStep::operator()(int64_t step, std::optional<double> rate) {
   StepResult result;
   result.seconds.batch = stopwatch.lap();
 
-  TensorList gradients = differentiate(parts, step, result);
+  const TensorList all = experiment_.parameters.tensors();
+  TensorList trained;
+  for (const size_t i : experiment_.trained) trained.push_back(all[i]);
+  TensorList gradients = differentiate(parts, step, trained, result);
   stopwatch.lap();
   const OptimizerKeys& keys = optimizer_keys(config_.optimizer);
   result.gradient_norm = global_norm(gradients);
@@ -88,7 +91,10 @@ StepResult TrainingStep::operator()(int64_t step, std::optional<double> rate) {
       rate ? *rate : learning_rate(config_.schedule, step, config_.train.max_steps, keys.learning_rate);
   if (result.diverged()) return result;
   if (keys.clip_value) gradients = clip_by_value(gradients, *keys.clip_value);
-  experiment_.optimizer->step(gradients, result.learning_rate, clip_scale(result.gradient_norm, keys.clip_norm));
+  TensorList of_all(all.size());  // of frozen parameters: none
+  for (size_t i = 0; i < gradients.size(); ++i) of_all[experiment_.trained[i]] = std::move(gradients[i]);
+  experiment_.optimizer->step(of_all, result.learning_rate, clip_scale(result.gradient_norm, keys.clip_norm));
+  if (!rate) edit_weights(config_.edits, experiment_.parameters, step + 1);
   if (current_profile != nullptr) current_profile->part("optimizer");
   result.seconds.optimizer = stopwatch.lap();
   return result;

@@ -33,9 +33,10 @@ class TrainingStep {
  public:
   TrainingStep(const ExperimentConfig& config, Experiment& experiment);
 
-  // Makes the batch of this step (0 is the first), differentiates the loss, clips, and moves the weights. A profile of
-  // this thread is told of the parts "batch" and "optimizer". A rate takes the place of the schedule's, and then steps
-  // may be more than train.max_steps.
+  // Makes the batch of this step (0 is the first), differentiates the loss by what is not frozen, clips, moves the
+  // weights, and does the edits that are due then. A profile of this thread is told of the parts "batch" and
+  // "optimizer". A rate takes the place of the schedule's; then steps may be more than train.max_steps, and no edit is
+  // done.
   StepResult operator()(int64_t step, std::optional<double> rate = {});
 
   // The whole of a step's batch.
@@ -43,12 +44,13 @@ class TrainingStep {
   // What a step computes with, for those who want to see it again: the parts of its batch, and the loss of a part.
   std::vector<MicroBatch> micro_batches(int64_t step);
   Tensor loss(const MicroBatch& part, int64_t step) const;
-  // The gradients of the whole batch's loss, in the order of the parameters, before clipping.
+  // The gradients of the whole batch's loss, in the order of all parameters, frozen ones too, before clipping.
   TensorList gradients(int64_t step);
 
  private:
-  // The same of a batch in parts; adds the loss, the tokens and the time that it took to the result.
-  TensorList differentiate(const std::vector<MicroBatch>& parts, int64_t step, StepResult& result) const;
+  // Those by some parameters, of a batch in parts; adds the loss, the tokens and the time that it took to the result.
+  TensorList differentiate(const std::vector<MicroBatch>& parts, int64_t step, const TensorList& parameters,
+                           StepResult& result) const;
 
   const ExperimentConfig& config_;
   Experiment& experiment_;

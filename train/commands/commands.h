@@ -19,11 +19,12 @@ struct TrainArguments {
 int train_command(const TrainArguments& arguments);
 
 struct EvaluateArguments {
-  std::string run;
+  std::vector<std::string> words;     // folders of runs, then key=value
   std::string checkpoint = "newest";  // newest, best, or a step
   std::string split = "test";
-  std::string weights;  // averaged or raw; empty: averaged where the checkpoint has them
-  std::vector<std::string> overrides;
+  std::string weights;          // averaged or raw; empty: averaged where the checkpoint has them
+  int64_t dropout_samples = 0;  // 0: without dropout
+  std::string json;             // the file to write the numbers to; empty: none
 };
 int evaluate_command(const EvaluateArguments& arguments);
 

@@ -65,7 +65,7 @@ int memories_command(const MemoriesArguments& arguments) {
   set_threads(config.train.threads);
   const Checkpoint checkpoint = chosen_checkpoint("memories", run, arguments.checkpoint);
   Experiment experiment(config);
-  const auto* const decoder = dynamic_cast<const Decoder*>(experiment.model.get());
+  const auto* const decoder = dynamic_cast<const Decoder*>(&experiment.model->inside());
   if (decoder == nullptr) {
     throw UsageError(fmt::format("memories: {} has a model of kind {}; values can be read as classes of a decoder",
                                  run.string(), config.model.name()));

@@ -36,13 +36,22 @@ void print_summaries(const Task& task) {
   }
 }
 
+// The run's config must mean the same anywhere.
+void make_paths_absolute(ExperimentConfig& config) {
+  std::vector<std::string*> paths = {&config.train.initial_weights};
+  for (Intervention& intervention : config.interventions) paths.push_back(&intervention.from);
+  for (WeightEdit& edit : config.edits) paths.push_back(&edit.from);
+  for (std::string* const path : paths) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path).lexically_normal().string();
+  }
+}
+
 int start(const TrainArguments& arguments) {
   ExperimentConfig config = read_config_file<ExperimentConfig>(arguments.config, arguments.overrides);
   const int threads = set_threads(config.train.threads);
-  std::string& initial_weights = config.train.initial_weights;  // the run's config must mean the same anywhere
-  if (!initial_weights.empty())
-    initial_weights = std::filesystem::absolute(initial_weights).lexically_normal().string();
+  make_paths_absolute(config);
   Experiment experiment(config);  // what is wrong with the config shows here, before there is a folder
+  require_sources(config.edits, experiment.parameters);
   set_initial_weights(config, experiment.parameters);
   RunFolder run = arguments.run.empty()
                       ? RunFolder::create("runs", std::filesystem::path(arguments.config).stem().string())
@@ -75,6 +84,19 @@ void require_same_experiment(const std::vector<std::string>& overrides) {
   }
 }
 
+// An edit that was due before can't be done any more, nor undone.
+void require_same_past(const std::vector<WeightEdit>& before, const std::vector<WeightEdit>& now, int64_t step) {
+  const auto past = [&](std::vector<WeightEdit> edits) {
+    std::erase_if(edits, [&](const WeightEdit& edit) { return edit.step > step; });
+    return edits;
+  };
+  if (past(before) == past(now)) return;
+  throw UsageError(fmt::format(
+      "train: the run has done {} steps; --resume can change later edits only. For others start a new run with "
+      "train.initial_weights",
+      step));
+}
+
 int resume(const TrainArguments& arguments) {
   require_same_experiment(arguments.overrides);
   RunFolder run = RunFolder::open(arguments.resume);
@@ -88,6 +110,8 @@ int resume(const TrainArguments& arguments) {
     throw UsageError(fmt::format("{}: the newest checkpoint is at step {}, past train.max_steps = {}", arguments.resume,
                                  step, config.train.max_steps));
   }
+  if (checkpoint != nullptr) require_same_past(read_run_config<ExperimentConfig>(run.path()).edits, config.edits, step);
+  make_paths_absolute(config);
   Experiment experiment(config);
   if (checkpoint == nullptr) set_initial_weights(config, experiment.parameters);  // it stopped before the first one
   Trainer trainer(config, experiment, run, checkpoint);
