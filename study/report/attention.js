@@ -46,20 +46,22 @@ class AttentionView {
   }
 
   show() {
+    this.show_large();
     for (const thumb of this.thumbs) thumb.change();
+  }
+
+  show_large() {
     const chosen = Boolean(this.weights[this.layer]);
     this.large.node.hidden = !chosen;
     if (chosen) this.large.change();
-    const title = this.large_figure.querySelector(".figure-title");
-    title.textContent = `${this.head_name(this.layer, this.head)}`;
-    this.large_figure.drawing_of_figure.title = title.textContent;
+    rename_figure(this.large_figure, this.head_name(this.layer, this.head));
     this.scores.replaceChildren(...score_words(this.label(this.layer, this.head)));
   }
 
   choose(layer, head) {
     Object.assign(this, { layer, head });
     for (const thumb of this.thumbs) thumb.node.setAttribute("aria-pressed", thumb.layer === layer && thumb.head === head);
-    this.show();
+    this.show_large();
   }
 }
 
@@ -89,10 +91,9 @@ class AttentionThumb {
 
   change() {
     const label = this.view.label(this.layer, this.head);
-    this.words.replaceChildren(element("b", {}, String(this.head)), label ? ` ${label.label} ` : "",
-      label ? element("span", { class: "score" }, number_words(label.score, 2)) : "");
-    this.node.setAttribute("aria-label", this.view.head_name(this.layer, this.head) +
-      (label ? `, looks ${label.label}, score ${number_words(label.score, 2)}` : ""));
+    this.words.replaceChildren(
+      element("span", { class: "unseen" }, `${this.view.maps[this.layer].name}, head `), element("b", {}, String(this.head)),
+      label ? ` ${label.label} ` : "", label ? element("span", { class: "score" }, number_words(label.score, 2)) : "");
     this.drawing.invalidate();
   }
 
@@ -137,6 +138,7 @@ function attention_section(run) {
 
 function attention_controls(view) {
   const { run, steps, examples } = view;
+  view.key = element("span", {}, scale_key(view.scale));
   const long = view.maps.some((map) => map.weights.flat().some((packed) => packed?.kind === "factors"));
   return element("div", { class: "controls" },
     examples.length > 1 && select("attention-example", "Example", examples.map((example, i) => [i, run.examples[example].name]), 0, (value) => {
@@ -149,12 +151,15 @@ function attention_controls(view) {
     }),
     select("attention-scale", "Colours", Object.entries(weight_scales).map(([key, { words }]) => [key, words]), "absolute", (value) => {
       view.scale = value;
+      view.key.replaceChildren(...scale_key(value));
       view.show();
     }),
-    colour_key(["small", "large"], "hidden by the mask"),
+    view.key,
     long && element("p", { class: "note" }, "Small maps of long sequences are sampled: a pixel shows the greatest weight of one query of those ",
       "that it stands for, the last."));
 }
+
+const scale_key = (scale) => [colour_key([scale === "logarithmic" ? "≤ 0.0001" : "0", scale === "relative" ? "greatest" : "1"], "hidden by the mask")];
 
 // The key to the colours on screen.
 function colour_key(words, hidden) {

@@ -16,7 +16,7 @@ class AttentionMap {
     this.tools = element("span", { class: "figure-tools" },
       button("map-zoom-in", "+", () => this.zoom(0.5), { class: "quiet", "aria-label": "Zoom in" }),
       button("map-zoom-out", "−", () => this.zoom(2), { class: "quiet", "aria-label": "Zoom out" }),
-      button("map-zoom-all", "All", () => this.show_all(), { class: "quiet", "aria-label": "Show the whole map" }));
+      button("map-zoom-all", "All", () => this.show_all(), { class: "quiet", "aria-label": "All: show the whole map" }));
     this.node = element("div", { class: "map-frame" }, this.frame, this.readout, this.state);
     this.drawing = new Drawing(this.frame, () => this.draw());
   }
@@ -55,21 +55,24 @@ class AttentionMap {
     const area = (this.area ??= this.whole());
     const width = Math.max(200, Math.min(this.frame.clientWidth, 640));
     const small = width < 420;
-    const longest = (tokens, first, last) => Math.max(1, ...Array.from({ length: Math.min(last - first, 60) }, (_, i) =>
-      Math.min(12, token_words(tokens?.[first + i] ?? "0000").length)));
+    const longest = (tokens, first, last) =>
+      Math.max(1, ...axis_words(tokens, first, last, width / 13).map(([, text]) => text.length));
     const left = 20 + Math.min(small ? 60 : 90, 7.5 * longest(query_tokens, area.top, area.bottom));
-    const top = 22 + Math.min(small ? 60 : 90, 7.5 * longest(key_tokens, area.left, area.right));
     const plot = width - left - 2;
+    const key_width = 7.5 * longest(key_tokens, area.left, area.right);
+    const upright = area.right - area.left <= 60 && key_width + 4 < Math.min(60, plot / (area.right - area.left));
+    const top = 22 + (upright ? 14 : Math.min(small ? 60 : 90, key_width));
     const rows = area.bottom - area.top;
     const columns = area.right - area.left;
-    const cell = Math.min(plot / columns, Math.max(plot / columns, 1) > 44 ? 44 : Infinity);
+    const cell = Math.min(plot / columns, 60);
     const plot_width = cell * columns;
     const plot_height = Math.min(Math.max((plot_width * rows) / columns, Math.min(40, 20 * rows)), plot_width * 1.6);
-    return { weights, area, left, top, plot_width, plot_height, width, height: top + plot_height + 2, rows, columns };
+    return { weights, area, left, top, plot_width, plot_height, width, height: top + plot_height + 2, rows, columns, upright };
   }
 
   draw() {
     const source = this.source();
+    if (!source.weights) return; // still being unpacked
     const place = (this.place = this.layout());
     const [context] = fit_canvas(this.canvas, place.width, place.height);
     const ratio = devicePixelRatio || 1;
@@ -104,20 +107,20 @@ class AttentionMap {
   }
 
   draw_words(context, place, { query_tokens, key_tokens }) {
-    const { area, left, top, plot_width, plot_height, rows, columns } = place;
+    const { area, left, top, plot_width, plot_height, rows, columns, upright } = place;
     context.font = "11px system-ui, sans-serif";
     context.fillStyle = style_colour("ink-soft");
     context.textBaseline = "middle";
     context.textAlign = "right";
-    for (const [at, text] of axis_words(query_tokens, area.top, area.bottom, plot_height / 11)) {
+    for (const [at, text] of axis_words(query_tokens, area.top, area.bottom, place.width / 13)) {
       context.fillText(text, left - 5, top + (plot_height * at) / rows);
     }
-    context.textAlign = "left";
-    for (const [at, text] of axis_words(key_tokens, area.left, area.right, plot_width / 11)) {
+    context.textAlign = upright ? "center" : "left";
+    for (const [at, text] of axis_words(key_tokens, area.left, area.right, place.width / 13)) {
       context.save();
       context.translate(left + (plot_width * at) / columns, top - 5);
-      context.rotate(-Math.PI / 2);
-      context.fillText(text, 0, 0);
+      if (!upright) context.rotate(-Math.PI / 2);
+      context.fillText(text, 0, upright ? -4 : 0);
       context.restore();
     }
     context.textAlign = "right";

@@ -62,7 +62,15 @@ class FactorWeights {
   }
 }
 
-const open_weights = (packed) => (packed.kind === "factors" ? FactorWeights : DenseWeights).open(packed);
+const opened_weights = new WeakMap();
+
+// A promise; of weights that were opened before, the same.
+function open_weights(packed) {
+  if (!opened_weights.has(packed)) {
+    opened_weights.set(packed, (packed.kind === "factors" ? FactorWeights : DenseWeights).open(packed));
+  }
+  return opened_weights.get(packed);
+}
 
 function weight_at(weights, head, query, key) {
   const result = new Float32Array(1);

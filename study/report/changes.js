@@ -15,7 +15,7 @@ function changes_list(runs) {
   all.sort((a, b) => a.step - b.step);
   const row = (change) => [
     button("change-zoom", `step ${step_words(change.step)}`, () => zoom_to_change(runs, change), { class: "link",
-      "aria-label": `Zoom to step ${change.step}, where ${change.metric} ${change_words(change)}` }),
+      "aria-label": `Zoom to step ${step_words(change.step)}, where ${change.metric} ${change_words(change)}` }),
     ...(runs.length > 1 ? [change.run.name] : []),
     element("code", {}, change.metric),
     change_words(change),

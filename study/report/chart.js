@@ -114,6 +114,11 @@ class Chart {
     return Promise.resolve(this.describe("light")).then((chart) => line_svg({ ...chart, title: this.title }, width, height));
   }
 
+  // Two stand side by side on paper.
+  print() {
+    return this.svg(400, 230);
+  }
+
   async csv() {
     const chart = await this.describe();
     const rows = [[chart.x_label, "series", "value"]];

@@ -1,5 +1,7 @@
 // Every metric as a chart, in groups by the part of its name before the slash.
 
+const leading_groups = ["train", "val", "test"];
+
 function metric_groups(runs) {
   const groups = new Map();
   for (const run of runs) {
@@ -9,8 +11,7 @@ function metric_groups(runs) {
       groups.get(group).add(name);
     }
   }
-  const first = ["train", "val", "test"];
-  const rank = (name) => (first.includes(name) ? first.indexOf(name) : first.length);
+  const rank = (name) => (leading_groups.includes(name) ? leading_groups.indexOf(name) : leading_groups.length);
   return [...groups].sort(([a], [b]) => rank(a) - rank(b)).map(([name, metrics]) => ({ name, metrics: [...metrics] }));
 }
 
@@ -33,6 +34,7 @@ function metric_chart(runs, name) {
   const wide = button("curve-wide", "Enlarge", () => {
     const is_wide = node.classList.toggle("wide");
     wide.textContent = is_wide ? "Shrink" : "Enlarge";
+    wide.setAttribute("aria-label", `${wide.textContent} ${name}`);
     wide.setAttribute("aria-pressed", is_wide);
     chart.drawing.invalidate();
   }, { class: "quiet", "aria-pressed": "false", "aria-label": `Enlarge ${name}` });
@@ -43,6 +45,7 @@ function metric_chart(runs, name) {
     controls: wide,
     body: chart.node,
     svg: () => chart.svg(),
+    print: () => chart.print(),
     csv: () => metric_rows(runs, name),
   });
   node.dataset.metric = name;
@@ -78,7 +81,8 @@ function curves_section(runs) {
   const groups = metric_groups(runs);
   const total = groups.reduce((sum, group) => sum + group.metrics.length, 0);
   if (total === 0) return null;
-  const open = new Set(["train", "val", "test"].filter((name) => groups.some((group) => group.name === name)));
+  const is_curve = (name) => runs.some((run) => metric_of(run, name)?.recorded > 1);
+  const open = new Set(groups.filter(({ name, metrics }) => leading_groups.includes(name) && metrics.some(is_curve)).map(({ name }) => name));
   if (open.size === 0) open.add(groups[0].name);
   const nodes = groups.map((group) => {
     const charts = element("div", { class: "charts" });

@@ -79,10 +79,14 @@ async function evaluation_steps(run) {
 // Phase changes only of the metric itself.
 async function metric_marks(runs, name) {
   const marks = [];
-  const add = (kind, x, label) => marks.push({ ...mark_kinds[kind], x, label });
   for (const [index, run] of runs.entries()) {
     if (curves_state.hidden_runs.has(index)) continue;
     const { marks: wanted } = curves_state;
+    // Of several runs a long mark has the colour of its run.
+    const add = (kind, x, label) => {
+      const { colour, ...rest } = mark_kinds[kind];
+      marks.push({ ...rest, colour: runs.length > 1 && !rest.short ? line_colour(index) : colour, x, label });
+    };
     if (wanted.evaluations) for (const step of await evaluation_steps(run)) add("evaluations", step, "evaluation");
     if (wanted.checkpoints) {
       const saved = (run.events ?? []).filter((event) => event.event === "saved" && event.step !== null);

@@ -73,8 +73,8 @@ function slider(control, label, count, position, words, on_input) {
 function table(caption, columns, rows, properties) {
   const cells = (row) => row.map((cell, i) => element("td", { class: columns[i].number && "number" }, cell));
   return element(
-    "div",
-    { class: "table-frame", tabindex: 0, role: "region", "aria-label": caption },
+    "section",
+    { class: "table-frame", tabindex: 0, "aria-label": caption },
     element(
       "table",
       properties,

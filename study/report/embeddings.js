@@ -160,13 +160,12 @@ function embeddings_section(run) {
     map.found = find.value.toLowerCase();
     redraw();
   } });
-  const drawing = { title: map.embedding.name, body: [map.frame, map.readout], svg: () => map.svg(), csv: () => map.csv() };
-  const node = figure(drawing);
+  const node = figure({ title: map.embedding.name, body: [map.frame, map.readout], svg: () => map.svg(), csv: () => map.csv() });
   return [
     element("div", { class: "controls" },
       run.embeddings.length > 1 && select("embedding-weight", "Weight", run.embeddings.map(({ name }, i) => [i, name]), 0, (i) => {
         map.choose(Number(i));
-        drawing.title = node.querySelector(".figure-title").textContent = map.embedding.name;
+        rename_figure(node, map.embedding.name);
         redraw();
       }),
       checkpoints, labelled("Find a token", find)),

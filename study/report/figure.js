@@ -2,7 +2,8 @@
 
 const figures = new Set();
 
-// drawing: {title, note, body, svg: () => SVG element or promise of one, csv: () => rows or promise of them, controls}
+// drawing: {title, note, body, controls, svg: () => SVG element or promise of one, csv: () => rows or promise of them,
+// print: as svg, in the size for paper}
 function figure(drawing) {
   const save = button("save", "Save", () => open_save_menu(save, drawing), {
     class: "quiet", "aria-haspopup": "true", "aria-label": `Save ${drawing.title}`,
@@ -22,6 +23,12 @@ function figure(drawing) {
   node.print_copy = print_copy;
   figures.add(node);
   return node;
+}
+
+// For a figure that comes to show something else.
+function rename_figure(node, title) {
+  node.drawing_of_figure.title = node.querySelector(".figure-title").textContent = title;
+  node.querySelector("[data-control=save]").setAttribute("aria-label", `Save ${title}`);
 }
 
 let figure_to_save = null;

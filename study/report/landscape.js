@@ -14,7 +14,7 @@ function line_figure(line) {
       series: [{ label: "loss", colour: line_colour(0, theme), x: line.positions, y: line.losses, dots: true }],
     }),
   });
-  return figure({ title: chart.title, note: "0 and 1 are the two ends.", body: chart.node, svg: () => chart.svg(),
+  return figure({ title: chart.title, note: "0 and 1 are the two ends.", body: chart.node, svg: () => chart.svg(), print: () => chart.print(),
     csv: () => [["position", "loss"], ...line.positions.map((position, i) => [position, line.losses[i]])] });
 }
 

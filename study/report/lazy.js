@@ -10,6 +10,7 @@ class Drawing {
     this.draw = draw;
     this.visible = false;
     this.stale = true;
+    this.times = 0; // that it was drawn
     this.width = 0;
     node.drawing = this;
     drawings.add(this);
@@ -25,22 +26,29 @@ class Drawing {
   update() {
     if (!this.stale || !this.visible || !this.node.isConnected) return;
     this.stale = false;
-    this.draw();
+    Promise.resolve(this.draw()).then(() => ++this.times);
   }
 }
 
 const scheduled = new Set();
 
-// All that one event changes is drawn in one frame.
+// All that one event changes is drawn in the next frame, in the order of invalidation; what takes that frame too long
+// waits for the one after.
+const milliseconds_a_frame = 25;
+
 function schedule(drawing) {
-  if (scheduled.size === 0) {
-    requestAnimationFrame(() => {
-      const due = [...scheduled];
-      scheduled.clear();
-      due.forEach((each) => each.update());
-    });
-  }
+  if (scheduled.size === 0) requestAnimationFrame(draw_scheduled);
   scheduled.add(drawing);
+}
+
+function draw_scheduled() {
+  const until = performance.now() + milliseconds_a_frame;
+  for (const drawing of scheduled) {
+    scheduled.delete(drawing);
+    drawing.update();
+    if (performance.now() > until) break;
+  }
+  if (scheduled.size > 0) requestAnimationFrame(draw_scheduled);
 }
 
 const visibility = new IntersectionObserver(

@@ -40,7 +40,8 @@ function overview_cards(runs) {
   ];
   return element("div", { class: "cards" }, runs.map((run, i) =>
     element("article", { class: "card" },
-      element("h3", {}, runs.length > 1 && element("i", { class: "swatch", style: { background: `var(--line-${i % 7})` } }), run.name),
+      // Of one run the page's title has the name.
+      runs.length > 1 && element("h3", {}, element("i", { class: "swatch", style: { background: `var(--line-${i % 7})` } }), run.name),
       element("p", { class: "note folder" }, run.folder),
       element("dl", { class: "facts" }, facts(run).map(([name, value]) =>
         element("div", {}, element("dt", {}, name), element("dd", {}, value)))))));

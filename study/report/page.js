@@ -132,7 +132,7 @@ async function start() {
   const { runs, program, written } = report_data;
   for (const section of sections) {
     section.node = element("section", { id: section.id, tabindex: -1, "aria-labelledby": `${section.id}-title`, hidden: true });
-    section.link = element("a", { href: `#${section.id}`, hidden: true }, section.title);
+    section.link = element("a", { href: `#${section.id}`, hidden: true, "data-control": "section" }, section.title);
   }
   document.title = `${runs.map((run) => run.name).join(", ")} – transformlet report`;
   document.getElementById("report").append(

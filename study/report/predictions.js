@@ -13,7 +13,7 @@ function predictions_section(run) {
   return [
     element("div", { class: "controls" }, filter,
       element("span", { class: "colour-key" }, "the wanted token's probability: 0", element("i", { class: "gradient tint" }), "1",
-        element("span", { class: "token-sample wrong" }, "abc"), "another was likelier")),
+        element("span", { class: "token-sample wrong" }, "abc"), "another was wanted: it stands below")),
     element("div", { class: "predictions" }, nodes.map(({ node }) => node)),
   ];
 }
@@ -66,9 +66,11 @@ function place_button(example, place, choose) {
     type: "button", class: `token ${hit ? "" : "wrong"}`, "data-control": "prediction-place", "aria-pressed": "false",
     style: { "--share": `${Math.round(100 * (place.target_probability ?? 0))}%` },
     onclick: () => choose(place, node),
-    "aria-label": `${place.place < 0 ? "whole sequence" : `place ${place.place}`}: wanted ${token_words(place.target)}, ` +
-      `probability ${probability_words(place.target_probability)}${hit || !place.top[0] ? "" : `, likeliest ${token_words(place.top[0].token)}`}`,
-  }, token_words(place.target));
+  }, token_words(place.top[0]?.token ?? place.target),
+  element("span", { class: "unseen" }, ", wanted "),
+  element(hit ? "span" : "small", { class: hit ? "unseen" : undefined }, token_words(place.target)),
+  element("span", { class: "unseen" }, `, probability ${probability_words(place.target_probability)}` +
+    (place.place < 0 ? "" : `, place ${place.place}`)));
   return node;
 }
 
@@ -80,7 +82,7 @@ function place_details(example, place) {
       element("span", { class: "meter", "aria-hidden": "true" }, element("i", { style: { width: `${100 * probability}%` } })),
       element("span", { class: "bar-number" }, probability_words(probability)));
   return element("div", { class: "place" },
-    element("p", { class: "readout" }, input, ": wanted ", element("b", {}, token_words(place.target)),
+    element("p", {}, input, ": wanted ", element("b", {}, token_words(place.target)),
       `, probability ${probability_words(place.target_probability)}`),
     element("ol", { class: "bars" }, place.top.map(bar)));
 }
@@ -104,7 +106,7 @@ function lens_details(prediction, example) {
     title,
     note: "What each layer would predict if the model ended there: the likeliest token, coloured by its probability.",
     controls: colour_key(["0", "1"]),
-    body: element("div", { class: "table-frame", tabindex: 0, role: "region", "aria-label": title },
+    body: element("section", { class: "table-frame", tabindex: 0, "aria-label": title },
       element("table", { class: "lens" }, element("caption", { class: "unseen" }, title),
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "wanted"),
           prediction.places.map((place) => element("th", { scope: "col" }, token_words(place.target))))),

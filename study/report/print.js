@@ -7,7 +7,8 @@ async function prepare_print() {
   for (const node of figures) {
     if (!node.isConnected) figures.delete(node);
     else if (node.drawing_of_figure.svg && is_printed(node)) {
-      const svg = await node.drawing_of_figure.svg();
+      const svg = await (node.drawing_of_figure.print ?? node.drawing_of_figure.svg)();
+      svg.style.maxWidth = `${svg.getAttribute("width")}px`; // no larger than it was drawn
       svg.removeAttribute("width");
       svg.removeAttribute("height");
       node.print_copy.replaceChildren(svg);

@@ -25,7 +25,13 @@ function spectra_section(run) {
       marks: [{ x: step_of(state.checkpoint), colour: "#888888", dash: "2 3", label: "the chosen checkpoint" }],
     }),
   });
-  const redraw = () => [values, ranks].forEach((chart) => chart.drawing.invalidate());
+  const redraw = () => {
+    for (const [chart, what] of [[values, "Singular values"], [ranks, "Effective rank"]]) {
+      chart.title = `${what} of ${state.weight.name}`;
+      rename_figure(chart.node.closest("figure"), chart.title);
+      chart.drawing.invalidate();
+    }
+  };
   const checkpoints = slider("spectra-checkpoint", "Checkpoint", state.weight.checkpoints.length, state.checkpoint,
     (i) => `step ${step_words(step_of(i))}`, (i) => {
       state.checkpoint = i;
@@ -36,7 +42,9 @@ function spectra_section(run) {
     state.checkpoint = Math.min(state.checkpoint, state.weight.checkpoints.length - 1);
     redraw();
   });
-  const named = (chart) => ({ body: chart.node, svg: () => chart.svg(), title: chart.title });
+  values.title += ` of ${state.weight.name}`;
+  ranks.title += ` of ${state.weight.name}`;
+  const named = (chart) => ({ body: chart.node, svg: () => chart.svg(), print: () => chart.print(), title: chart.title });
   return [
     element("div", { class: "controls" }, weights, checkpoints),
     element("div", { class: "pair" },

@@ -4,7 +4,7 @@ const largest_map_of_rectangles = 40 * 40;
 
 // map: {rows, columns, share(row, column) -> 0 ... 1 or NaN where nothing is} in a rectangle of the drawing
 function svg_cells(map, left, top, width, height) {
-  const group = svg_element("g");
+  const group = svg_element("g", { "shape-rendering": "crispEdges" });
   group.append(svg_element("rect", { x: left, y: top, width, height, fill: "#dddddd" }));
   if (map.rows * map.columns > largest_map_of_rectangles) {
     group.append(svg_element("image", { x: left, y: top, width, height, preserveAspectRatio: "none",
@@ -63,17 +63,20 @@ function svg_colour_key(left, top, words) {
 function map_svg({ title, map, row_words, column_words, row_label, column_label, key_words, marks }) {
   const longest = Math.max(0, ...row_words.map(([, text]) => text.length));
   const left = 34 + Math.min(140, 7 * longest);
-  const top = 44 + Math.min(140, 7 * Math.max(0, ...column_words.map(([, text]) => text.length)));
   const size = 480;
+  const widest = 7 * Math.max(0, ...column_words.map(([, text]) => text.length));
+  const upright = column_words.length * (widest + 6) < size;
+  const top = 44 + (upright ? 14 : Math.min(140, widest));
   const height = Math.max(60, Math.min(size, (size * map.rows) / map.columns));
   const svg = svg_root(left + size + 20, top + height + 44, title);
-  svg.append(svg_text(12, 18, title, { "font-size": 13, "font-weight": 600 }), svg_cells(map, left, top, size, height));
+  svg.append(svg_text(12, 18, title, { class: "svg-title", "font-size": 13, "font-weight": 600 }), svg_cells(map, left, top, size, height));
   for (const [at, text] of row_words) {
     svg.append(svg_text(left - 5, top + (height * at) / map.rows + 4, text, { "text-anchor": "end" }));
   }
   for (const [at, text] of column_words) {
-    const x = left + (size * at) / map.columns + 4;
-    svg.append(svg_text(x, top - 5, text, { transform: `rotate(-90 ${x} ${top - 5})` }));
+    const x = left + (size * at) / map.columns;
+    svg.append(upright ? svg_text(x, top - 6, text, { "text-anchor": "middle" })
+      : svg_text(x + 4, top - 5, text, { transform: `rotate(-90 ${x + 4} ${top - 5})` }));
   }
   const middle = top + height / 2;
   svg.append(

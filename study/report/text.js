@@ -24,7 +24,8 @@ function duration_words(seconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-// A token whose spaces, line breaks and other unseen characters can be seen.
+// A token whose spaces, line breaks and other unseen characters can be seen; among them those that would turn the text
+// around them (Unicode's bidirectional controls).
 function token_words(token) {
   if (token === undefined || token === null) return "";
   if (token === "") return "∅";
@@ -33,6 +34,7 @@ function token_words(token) {
     .replaceAll("\t", "⇥")
     .replaceAll("\r", "␍")
     .replaceAll(" ", "␣")
+    .replace(/[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) => `U+${c.codePointAt(0).toString(16).toUpperCase()}`)
     .replace(/[\u0000-\u001f\u007f]/g, (c) => (c === "\u007f" ? "␡" : String.fromCodePoint(0x2400 + c.codePointAt(0))));
 }
 

@@ -160,9 +160,9 @@ function studies(checkpoints, tokens, seed) {
   return {
     calibration: { expected_calibration_error: 0.031, bins: range(10).map((i) => ({ confidence: (i + 0.5) / 10,
       accuracy: Math.max(0, (i + 0.5) / 10 - 0.06 * random()), count: Math.round(20 + 30 * i * i * random()) })) },
-    spectra: ["encoder.blocks.0.attention.qkv.weight", "encoder.blocks.0.feed_forward.up.weight"].map((name) => ({ name,
+    spectra: ["encoder.blocks.0.attention.qkv.weight", "encoder.blocks.0.feed_forward.up.weight"].map((name, w) => ({ name,
       checkpoints: checkpoints.map((step, c) => ({ step, effective_rank: 30 - (12 * c) / checkpoints.length,
-        singular_values: pack("f32", [32], range(32).map((i) => 3 * (1 + c / checkpoints.length) * Math.exp(-i * (0.05 + (0.1 * c) / checkpoints.length)))) })) })),
+        singular_values: pack("f32", [32], range(32).map((i) => (3 + w) * (1 + c / checkpoints.length) * Math.exp(-i * (0.05 + (0.1 * c) / checkpoints.length)))) })) })),
     landscape: { line: { positions: range(21).map((i) => i / 20), losses: range(21).map((i) => 0.1 + 1.5 * Math.sin((Math.PI * i) / 20) ** 2) },
       plane: { x: range(25).map((i) => (i - 12) / 12), y: range(25).map((i) => (i - 12) / 12),
         losses: range(25).map((j) => range(25).map((i) => (i === 0 && j === 0 ? null : 0.02 + ((i - 12) / 12) ** 2 * 3 + ((j - 12) / 12) ** 2 + 0.5 * Math.sin(i / 3) ** 2))) } },
