@@ -61,7 +61,8 @@ AttentionFactors attention_factors(const AttentionLayer& layer, const Tensor& q,
   const int64_t size = result.head_size;
 #pragma omp parallel for schedule(dynamic)
   for (int64_t row = 0; row < result.heads * result.queries; ++row) {
-    const int64_t head = row / result.queries, i = row % result.queries, kv_head = head * result.kv_heads / result.heads;
+    const int64_t head = row / result.queries, i = row % result.queries,
+                  kv_head = head * result.kv_heads / result.heads;
     std::vector<double> scores;
     double largest = -INFINITY, sum = 0;
     for (int64_t j = 0; j < result.keys; ++j) {
@@ -70,8 +71,9 @@ AttentionFactors attention_factors(const AttentionLayer& layer, const Tensor& q,
       const float* const b = key.data() + (kv_head * result.keys + j) * size;
       float product = 0;
       for (int64_t c = 0; c < size; ++c) product += a[c] * b[c];
-      const double bias =
-          result.bias_slopes.empty() ? 0 : result.bias_slopes[static_cast<size_t>(head)] * static_cast<double>(std::abs(i - j));
+      const double bias = result.bias_slopes.empty()
+                              ? 0
+                              : result.bias_slopes[static_cast<size_t>(head)] * static_cast<double>(std::abs(i - j));
       scores.push_back(result.scale * static_cast<double>(product) - bias);
       largest = std::max(largest, scores.back());
     }

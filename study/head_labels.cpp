@@ -17,9 +17,7 @@ void HeadScores::add(const float* weights, int64_t queries, int64_t keys, const 
                      const std::vector<int32_t>& ids, bool is_cross) {
   for (int64_t query = 0; query < queries; ++query) {
     const float* const row = weights + query * keys;
-    const auto sees = [&](int64_t key) {
-      return key >= 0 && key < keys && mask.may_attend(0, head, query, key);
-    };
+    const auto sees = [&](int64_t key) { return key >= 0 && key < keys && mask.may_attend(0, head, query, key); };
     double entropy = 0, followed = 0, same = 0;
     int64_t seen = 0, followers = 0, sames = 0;
     for (int64_t key = 0; key < keys; ++key) {
@@ -41,7 +39,7 @@ void HeadScores::add(const float* weights, int64_t queries, int64_t keys, const 
     if (seen < 2) continue;
     count(uniform, entropy / std::log(static_cast<double>(seen)));
     if (sees(query)) count(diagonal, row[query]);
-    if (sees(keys - 1 - query)) count(anti_diagonal, row[keys - 1 - query]);
+    if (!mask.is_causal() && sees(keys - 1 - query)) count(anti_diagonal, row[keys - 1 - query]);
     if (query > 0 && sees(0)) count(first, row[0]);
     if (is_cross) continue;
     if (query > 0 && sees(query - 1)) count(previous, row[query - 1]);

@@ -4,7 +4,7 @@
 //   previous        weight on key i - 1, over queries but the first
 //   next            on key i + 1, over queries that see it
 //   diagonal        on key i
-//   anti-diagonal   on key T - 1 - i, over queries that see it
+//   anti-diagonal   on key T - 1 - i, over queries that see it; not under a causal mask, which hides half of them
 //   first           on key 0, over queries but the first
 //   induction       on the keys that followed the query's own token earlier in the sequence, over queries whose token
 //                   was there before (Olsson et al. 2022: prefix matching, as the probe `attention` measures it)

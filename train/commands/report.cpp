@@ -15,8 +15,8 @@ int report_command(const ReportArguments& arguments) {
   for (const std::string& run : arguments.runs) {
     // A run that lost one of these still has a report.
     if (!fs::is_regular_file(fs::path(run) / "config.yaml") && !fs::is_regular_file(fs::path(run) / "metrics.jsonl")) {
-      throw UsageError(fmt::format(
-          "report: {} is not the folder of a run (it has neither config.yaml nor metrics.jsonl)", run));
+      throw UsageError(
+          fmt::format("report: {} is not the folder of a run (it has neither config.yaml nor metrics.jsonl)", run));
     }
     runs.emplace_back(run);
   }

@@ -9,6 +9,7 @@
 #include "train/report/attention_maps.h"
 #include "train/report/examples.h"
 #include "train/report/predictions.h"
+#include "train/report/weight_sections.h"
 #include "train/trainer.h"
 
 namespace transformlet {
@@ -20,6 +21,7 @@ using Json = nlohmann::ordered_json;
 constexpr size_t most_checkpoints = 30;
 constexpr double most_numbers_read = 1e8;  // of weights, over all checkpoints
 constexpr double most_attention_bytes = 4e6;
+constexpr double most_operations = 2e9;  // of spectra, and as many of embeddings: some seconds
 
 class Sections {
  public:
@@ -31,6 +33,7 @@ class Sections {
   std::optional<Checkpoint> load(const StoredCheckpoint& stored);
   void choose();
   void look_at_newest(Json& json);
+  void choose_attention();
   void look_at_all(Json& json);
   // The part of a report that fails is left out.
   template <class Work>
@@ -39,7 +42,9 @@ class Sections {
   LoadedRun& run_;
   std::vector<std::string>& missing_;
   std::vector<StoredCheckpoint> chosen_;
-  std::vector<ShownExample> examples_;
+  std::vector<ShownExample> examples_, attention_examples_;
+  std::set<int64_t> attention_steps_;
+  std::optional<WeightSections> weights_;
 };
 
 template <class Work>
@@ -71,14 +76,19 @@ void Sections::choose() {
   }
   for (const size_t place : evenly_chosen(run_.checkpoints.size(), most)) chosen_.push_back(run_.checkpoints[place]);
   if (chosen_.size() < run_.checkpoints.size()) {
-    missing_.push_back(fmt::format("checkpoints: {} of {} are read, spread evenly", chosen_.size(),
-                                   run_.checkpoints.size()));
+    missing_.push_back(
+        fmt::format("checkpoints: {} of {} are read, spread evenly", chosen_.size(), run_.checkpoints.size()));
   }
 }
 
 void Sections::look_at_newest(Json& json) {
-  while (!chosen_.empty() && !load(chosen_.back())) chosen_.pop_back();
-  if (chosen_.empty() || run_.experiment == nullptr) return;
+  std::optional<Checkpoint> newest;
+  while (!chosen_.empty() && !(newest = load(chosen_.back()))) chosen_.pop_back();
+  if (!newest) return;
+  std::vector<int64_t> steps;
+  for (const StoredCheckpoint& stored : chosen_) steps.push_back(stored.step);
+  weights_.emplace(run_, judged_weights(*newest), steps, most_operations, missing_);
+  if (run_.experiment == nullptr) return;
   const Model& model = *run_.experiment->model;
   attempt("predictions", [&] {
     ChosenExamples chosen = choose_examples(*run_.config, model);
@@ -92,38 +102,44 @@ void Sections::look_at_newest(Json& json) {
   });
 }
 
+void Sections::choose_attention() {
+  if (run_.experiment == nullptr || chosen_.empty()) return;
+  const AttentionExtent extent =
+      attention_extent(*run_.experiment->model, examples_, chosen_.size(), most_attention_bytes);
+  if (extent.examples == 0) return;
+  for (const size_t place : evenly_chosen(chosen_.size(), extent.checkpoints)) {
+    attention_steps_.insert(chosen_[place].step);
+  }
+  attention_examples_.assign(examples_.begin(), examples_.begin() + static_cast<int64_t>(extent.examples));
+  if (extent.checkpoints == chosen_.size() && extent.examples == examples_.size()) return;
+  missing_.push_back(
+      fmt::format("attention: to keep the page small, it is that of {} of {} examples at {} of {} checkpoints",
+                  extent.examples, examples_.size(), attention_steps_.size(), chosen_.size()));
+}
+
 void Sections::look_at_all(Json& json) {
   AttentionMaps attention;
-  std::set<int64_t> attention_steps;
-  std::vector<ShownExample> attention_examples;
-  if (run_.experiment != nullptr) {
-    const AttentionExtent extent =
-        attention_extent(*run_.experiment->model, examples_, chosen_.size(), most_attention_bytes);
-    for (const size_t place : evenly_chosen(chosen_.size(), extent.checkpoints)) {
-      attention_steps.insert(chosen_[place].step);
-    }
-    attention_examples.assign(examples_.begin(), examples_.begin() + static_cast<int64_t>(extent.examples));
-    if (!attention_steps.empty() && (extent.checkpoints < chosen_.size() || extent.examples < examples_.size())) {
-      missing_.push_back(fmt::format("attention: {} of {} examples at {} of {} checkpoints are kept",
-                                     extent.examples, examples_.size(), attention_steps.size(), chosen_.size()));
-    }
-  }
   std::vector<int64_t> steps;
   for (const StoredCheckpoint& stored : chosen_) {
+    const bool wants_attention = attention_steps_.contains(stored.step);
+    if (!wants_attention && !weights_->wants(stored.step)) continue;
     const std::optional<Checkpoint> checkpoint = load(stored);
     if (!checkpoint) continue;
     steps.push_back(stored.step);
-    if (attention_steps.contains(stored.step)) {
-      attempt("attention", [&] { attention.add(stored.step, *run_.experiment->model, attention_examples); });
+    if (wants_attention) {
+      attempt("attention", [&] { attention.add(stored.step, *run_.experiment->model, attention_examples_); });
     }
+    attempt("weights", [&] { weights_->add(stored.step, judged_weights(*checkpoint)); });
   }
   json["checkpoints"] = steps;
   if (Json maps = attention.json(); !maps.is_null()) json["attention"] = std::move(maps);
+  if (weights_) weights_->add_to(json);
 }
 
 void Sections::add_to(Json& json) {
   choose();
   look_at_newest(json);
+  choose_attention();
   look_at_all(json);
   if (!examples_.empty()) json["examples"] = examples_json(examples_);
 }

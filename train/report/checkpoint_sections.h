@@ -8,8 +8,8 @@
 
 namespace transformlet {
 
-// Adds "checkpoints", "examples", "attention", "predictions" and "calibration", as far as they can be computed. Leaves
-// the weights of some checkpoint in the run's experiment.
+// Adds "checkpoints", "examples", "attention", "predictions", "calibration", "spectra" and "embeddings", as far as they
+// can be computed. Leaves the weights of some checkpoint in the run's experiment.
 void add_checkpoint_sections(LoadedRun& run, nlohmann::ordered_json& json);
 
 }  // namespace transformlet

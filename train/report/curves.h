@@ -12,4 +12,7 @@ namespace transformlet {
 // thinned to `most_points`; metrics of the same steps share an axis.
 nlohmann::ordered_json curves_json(std::vector<Series> metrics, size_t most_points);
 
+// What train/report/phase_changes.h finds, and the plateaus before.
+nlohmann::ordered_json changes_json(const std::vector<Series>& metrics);
+
 }  // namespace transformlet

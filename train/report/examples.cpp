@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "study/attention_layers.h"
 #include "train/evaluation.h"
 
 namespace transformlet {
@@ -22,17 +23,8 @@ Split shown_split(const Task& task) {
   return Split::train;
 }
 
-// The probability of the likeliest class, and whether that is the target.
-template <class T>
-std::pair<double, bool> judge(const T* logits, int64_t classes, int32_t target) {
-  const T* const best = std::max_element(logits, logits + classes);
-  double sum = 0;
-  for (int64_t i = 0; i < classes; ++i) sum += std::exp(static_cast<double>(logits[i]) - static_cast<double>(*best));
-  return {1 / sum, best - logits == target};
-}
-
 // Whether each example of a batch has all its targets right; of one without any, false.
-std::vector<bool> judge(const Tensor& logits, const Tokens& targets, Calibration& calibration) {
+std::vector<bool> all_right(const Tensor& logits, const Tokens& targets) {
   const int64_t examples = targets.shape()[0], places = examples == 0 ? 0 : targets.size() / examples;
   std::vector<bool> right;
   with_dtype(logits.dtype(), [&]<class T>() {
@@ -40,15 +32,9 @@ std::vector<bool> judge(const Tensor& logits, const Tokens& targets, Calibration
       int64_t counted = 0, correct = 0;
       for (int64_t row = example * places; row < (example + 1) * places; ++row) {
         if (targets[row] == ignored) continue;
-        const auto [confidence, is_right] =
-            judge(logits.data<T>() + row * logits.columns(), logits.columns(), targets[row]);
+        const T* const begin = logits.data<T>() + row * logits.columns();
         ++counted;
-        correct += is_right;
-        if (!std::isfinite(confidence)) continue;
-        Calibration::Bin& bin = calibration.bins[std::min<size_t>(9, static_cast<size_t>(confidence * 10))];
-        bin.confidence += confidence;
-        bin.right += is_right;
-        ++bin.count;
+        correct += std::max_element(begin, begin + logits.columns()) - begin == targets[row];
       }
       right.push_back(counted > 0 && counted == correct);
     }
@@ -76,12 +62,17 @@ std::vector<std::string> texts(const Tensor& values) {
   return result;
 }
 
-ShownExample shown(const Task& task, Split split, int64_t place, bool right) {
+ShownExample shown(const Task& task, const Model& model, Split split, int64_t place, bool right) {
   ShownExample example{.name = fmt::format("{} {}", name_of(split), place), .right = right};
   example.batch = task.evaluation_batch(split, {place});
   const Batch& batch = example.batch;
   if (batch.inputs.size() > 0) example.sequences["tokens"] = texts(task, TokenKind::input, batch.inputs);
   if (batch.values.defined() && batch.values.rank() == 3) example.sequences["tokens"] = texts(batch.values);
+  const std::vector<AttentionLayer> layers = attention_layers(model, batch.model_inputs());
+  if (!layers.empty() && layers.front().in_front > 0) {
+    std::vector<std::string>& tokens = example.sequences["tokens"];
+    tokens.insert(tokens.begin(), "[CLS]");
+  }
   if (batch.source.size() > 0) example.sequences["source"] = texts(task, TokenKind::source, batch.source);
   return example;
 }
@@ -105,19 +96,20 @@ ChosenExamples choose_examples(const ExperimentConfig& config, const Model& mode
       right.resize(right.size() + some.size());
       continue;
     }
-    const std::vector<bool> judged =
-        judge(model(batch.model_inputs(), Pass::evaluation()), batch.targets, chosen.calibration);
+    const Tensor logits = model(batch.model_inputs(), Pass::evaluation());
+    chosen.calibration.add(logits, batch.targets);
+    const std::vector<bool> judged = all_right(logits, batch.targets);
     right.insert(right.end(), judged.begin(), judged.end());
   }
   // As many right ones as wrong ones, if there are.
-  const int64_t all_right = std::count(right.begin(), right.end(), true), all_wrong = count - all_right;
-  const int64_t most_right = std::min(all_right, std::max(most_shown / 2, most_shown - all_wrong));
+  const int64_t right_ones = std::count(right.begin(), right.end(), true), wrong_ones = count - right_ones;
+  const int64_t most_right = std::min(right_ones, std::max(most_shown / 2, most_shown - wrong_ones));
   int64_t rights = 0, wrongs = 0;
   for (int64_t i = 0; i < count; ++i) {
     const bool is_right = right[static_cast<size_t>(i)];
     if ((is_right ? rights : wrongs) >= (is_right ? most_right : most_shown - most_right)) continue;
     ++(is_right ? rights : wrongs);
-    chosen.shown.push_back(shown(task, split, i, is_right));
+    chosen.shown.push_back(shown(task, model, split, i, is_right));
   }
   // Right and wrong in turn, so that the first few have both.
   std::vector<ShownExample> wrong, in_turn;
@@ -140,19 +132,13 @@ nlohmann::ordered_json examples_json(const std::vector<ShownExample>& examples) 
 }
 
 nlohmann::ordered_json calibration_json(const Calibration& calibration) {
-  int64_t all = 0;
-  for (const Calibration::Bin& bin : calibration.bins) all += bin.count;
-  if (all == 0) return nullptr;
+  if (calibration.total().count == 0) return nullptr;
   nlohmann::ordered_json bins = nlohmann::ordered_json::array();
-  double error = 0;
   for (const Calibration::Bin& bin : calibration.bins) {
     if (bin.count == 0) continue;
-    const auto count = static_cast<double>(bin.count);
-    const double confidence = bin.confidence / count, accuracy = static_cast<double>(bin.right) / count;
-    error += std::abs(confidence - accuracy) * count / static_cast<double>(all);
-    bins.push_back({{"confidence", confidence}, {"accuracy", accuracy}, {"count", bin.count}});
+    bins.push_back({{"confidence", bin.confidence()}, {"accuracy", bin.accuracy()}, {"count", bin.count}});
   }
-  return {{"bins", bins}, {"expected_calibration_error", error}};
+  return {{"bins", bins}, {"expected_calibration_error", calibration.expected_error()}};
 }
 
 }  // namespace transformlet

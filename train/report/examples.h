@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "study/calibration.h"
 #include "train/experiment.h"
 
 namespace transformlet {
@@ -17,15 +18,6 @@ struct ShownExample {
   Batch batch = {};
   // What stands in its sequences: "tokens", and "source" where there is one.
   std::map<std::string, std::vector<std::string>> sequences = {};
-};
-
-// Confidences and what came of them, in ten bins of equal width.
-struct Calibration {
-  struct Bin {
-    double confidence = 0;  // sums
-    int64_t right = 0, count = 0;
-  };
-  std::vector<Bin> bins = std::vector<Bin>(10);
 };
 
 struct ChosenExamples {

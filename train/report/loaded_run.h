@@ -16,9 +16,9 @@ namespace transformlet {
 struct LoadedRun {
   std::filesystem::path path;
   RunFiles files;
-  std::string config_text = {};  // empty: there is none that can be read
-  const ExperimentConfig* config = nullptr;  // null, and so is the experiment: they can't be made of the text
-  Experiment* experiment = nullptr;          // its weights are those of the checkpoint that was put there last
+  std::string config_text = {};                    // empty: there is none that can be read
+  const ExperimentConfig* config = nullptr;        // null, and so is the experiment: they can't be made of the text
+  Experiment* experiment = nullptr;                // its weights are those of the checkpoint that was put there last
   std::vector<StoredCheckpoint> checkpoints = {};  // all, by ascending step, unread
 
   std::optional<ExperimentConfig> own_config = {};

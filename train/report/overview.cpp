@@ -15,10 +15,10 @@ using Json = nlohmann::ordered_json;
 
 // The last value of each test metric, or of validation's where no test was made, beside what the task's oracle reaches.
 Json figures_json(const RunFiles& files) {
-  const auto last = [](const Series& series) { return static_cast<double>(series.values.back()); };
+  const auto last = [](const Series& series) { return shortest(series.values.back()); };
   const auto has = [&](std::string_view split) {
-    return std::ranges::any_of(files.metrics,
-                               [&](const Series& series) { return series.size() > 0 && series.name.starts_with(split); });
+    return std::ranges::any_of(
+        files.metrics, [&](const Series& series) { return series.size() > 0 && series.name.starts_with(split); });
   };
   const std::string_view wanted = has("test/") ? "test/" : "val/";
   Json figures = Json::array();

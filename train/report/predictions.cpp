@@ -36,9 +36,8 @@ double rounded(double x) { return std::round(x * 1e5) / 1e5; }
 Json row_json(const Task& task, const Tensor& logits, int64_t row, int32_t target, size_t count) {
   const int64_t classes = logits.columns();
   std::vector<double> values(static_cast<size_t>(classes));
-  with_dtype(logits.dtype(), [&]<class T>() {
-    std::copy_n(logits.data<T>() + row * classes, classes, values.begin());
-  });
+  with_dtype(logits.dtype(),
+             [&]<class T>() { std::copy_n(logits.data<T>() + row * classes, classes, values.begin()); });
   const double largest = *std::ranges::max_element(values);
   double sum = 0;
   for (double& value : values) sum += value = std::exp(value - largest);

@@ -11,6 +11,7 @@
 #include "train/report/loaded_run.h"
 #include "train/report/overview.h"
 #include "train/report/page.h"
+#include "train/report/side_files.h"
 
 namespace transformlet {
 namespace {
@@ -36,10 +37,8 @@ std::string name_of_run(const fs::path& run) {
 }
 
 void write(const Json& runs, const fs::path& output) {
-  const Json report = {{"format", 1},
-                       {"program", "transformlet " TRANSFORMLET_VERSION},
-                       {"written", now_in_utc()},
-                       {"runs", runs}};
+  const Json report = {
+      {"format", 1}, {"program", "transformlet " TRANSFORMLET_VERSION}, {"written", now_in_utc()}, {"runs", runs}};
   // What is no UTF-8 becomes U+FFFD: a file of a run may hold anything.
   write_page(output, report.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
@@ -50,6 +49,8 @@ Json run_json(LoadedRun& run) {
   Json json = {{"name", name_of_run(run.path)}, {"folder", run.path.string()}, {"missing", Json::array()}};
   add_overview(run, json);
   add_checkpoint_sections(run, json);
+  add_side_files(run, json);
+  json["changes"] = changes_json(run.files.metrics);
   json["curves"] = curves_json(std::move(run.files.metrics), most_points);
   json["missing"] = run.files.missing;
   return json;

@@ -24,9 +24,9 @@ struct RunFiles {
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<std::string> missing;
 
-  int64_t last_step() const;               // of metrics and events; 0: there are none
-  const char* state() const;               // finished, stopped, diverged, or unfinished
-  std::optional<double> seconds() const;   // between first and last event of each session, added up
+  int64_t last_step() const;              // of metrics and events; 0: there are none
+  const char* state() const;              // finished, stopped, diverged, or unfinished
+  std::optional<double> seconds() const;  // between first and last event of each session, added up
   const Series* find(std::string_view metric) const;
 };
 

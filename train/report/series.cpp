@@ -1,5 +1,7 @@
 #include "train/report/series.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -14,6 +16,8 @@ void Series::add(int64_t step, double value) {
   values.push_back(std::isfinite(value) ? static_cast<float>(value) : NAN);
   ++recorded;
 }
+
+double shortest(float value) { return std::isfinite(value) ? std::stod(fmt::format("{}", value)) : NAN; }
 
 void thin(Series& series, size_t most) {
   const size_t size = series.size(), pieces = std::max<size_t>(1, most / 4);
