@@ -17,6 +17,34 @@ std::vector<uint16_t> as_halves(const Tensor& x) {
   return bits;
 }
 
+Tensor as_tensor(const std::vector<uint16_t>& bits, const Shape& shape) {
+  std::vector<double> values;
+  values.reserve(bits.size());
+  for (const uint16_t one : bits) values.push_back(static_cast<double>(half_value(one)));
+  return tensor(values, shape, DType::float32);
+}
+
+// The weights of a query from its products with all keys; returns the normalizer.
+float normalize(const float* products, const AttentionLayer& layer, const AttentionFactors& factors, int64_t head,
+                int64_t query, float* weights) {
+  const double slope = factors.bias_slopes.empty() ? 0 : factors.bias_slopes[static_cast<size_t>(head)];
+  const auto score = [&](int64_t key) {
+    return factors.scale * static_cast<double>(products[key]) - slope * static_cast<double>(std::abs(query - key));
+  };
+  double largest = -INFINITY, sum = 0;
+  for (int64_t key = 0; key < factors.keys; ++key) {
+    if (layer.mask.may_attend(0, head, query, key)) largest = std::max(largest, score(key));
+  }
+  for (int64_t key = 0; key < factors.keys; ++key) {
+    if (!layer.mask.may_attend(0, head, query, key)) continue;
+    const double exponential = std::exp(score(key) - largest);
+    weights[key] = static_cast<float>(exponential);
+    sum += exponential;
+  }
+  for (int64_t key = 0; key < factors.keys && sum > 0; ++key) weights[key] /= static_cast<float>(sum);
+  return static_cast<float>(sum == 0 ? -INFINITY : largest + std::log(sum));
+}
+
 }  // namespace
 
 uint16_t half_bits(float x) {
@@ -42,43 +70,32 @@ float half_value(uint16_t bits) {
   return bits & 0x8000 ? -size : size;
 }
 
-AttentionFactors attention_factors(const AttentionLayer& layer, const Tensor& q, const Tensor& k) {
+AttentionFactors attention_factors(const AttentionLayer& layer, const Tensor& q, const Tensor& k,
+                                   const SeeWeights& see) {
   require(q.rank() == 4 && k.rank() == 4 && q.dim(0) == 1 && k.dim(0) == 1,
           "attention_factors: one sample's queries and keys are needed, not {} and {}", q, k);
-  AttentionFactors result{.heads = q.dim(1), .kv_heads = k.dim(1), .queries = q.dim(2), .keys = k.dim(2)};
-  result.head_size = q.dim(3);
   const MultiheadAttentionOptions& options = layer.attention->options;
   require(options.kind == AttentionKind::softmax, "attention_factors: only weights of a softmax have a normalizer");
+  const NoRecording off;
+  AttentionFactors result{.heads = q.dim(1), .kv_heads = k.dim(1), .queries = q.dim(2), .keys = k.dim(2)};
+  result.head_size = q.dim(3);
   result.scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(result.head_size)));
   if (options.alibi) result.bias_slopes = alibi_slopes(result.heads);
   result.query = as_halves(q);
   result.key = as_halves(k);
   result.normalizer.resize(static_cast<size_t>(result.heads * result.queries));
-
-  std::vector<float> query(result.query.size()), key(result.key.size());
-  for (size_t i = 0; i < query.size(); ++i) query[i] = half_value(result.query[i]);
-  for (size_t i = 0; i < key.size(); ++i) key[i] = half_value(result.key[i]);
-  const int64_t size = result.head_size;
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t row = 0; row < result.heads * result.queries; ++row) {
-    const int64_t head = row / result.queries, i = row % result.queries,
-                  kv_head = head * result.kv_heads / result.heads;
-    std::vector<double> scores;
-    double largest = -INFINITY, sum = 0;
-    for (int64_t j = 0; j < result.keys; ++j) {
-      if (!layer.mask.may_attend(0, head, i, j)) continue;
-      const float* const a = query.data() + row * size;
-      const float* const b = key.data() + (kv_head * result.keys + j) * size;
-      float product = 0;
-      for (int64_t c = 0; c < size; ++c) product += a[c] * b[c];
-      const double bias = result.bias_slopes.empty()
-                              ? 0
-                              : result.bias_slopes[static_cast<size_t>(head)] * static_cast<double>(std::abs(i - j));
-      scores.push_back(result.scale * static_cast<double>(product) - bias);
-      largest = std::max(largest, scores.back());
+  const Tensor query = as_tensor(result.query, {result.heads, result.queries, result.head_size});
+  const Tensor key = as_tensor(result.key, {result.kv_heads, result.keys, result.head_size});
+  for (int64_t head = 0; head < result.heads; ++head) {
+    const int64_t kv_head = head * result.kv_heads / result.heads;
+    const Tensor products = matmul(slice(query, 0, head, head + 1), slice(key, 0, kv_head, kv_head + 1), false, true);
+    std::vector<float> weights(static_cast<size_t>(products.size()));
+#pragma omp parallel for schedule(dynamic, 16)
+    for (int64_t i = 0; i < result.queries; ++i) {
+      result.normalizer[static_cast<size_t>(head * result.queries + i)] =
+          normalize(products.data<float>() + i * result.keys, layer, result, head, i, weights.data() + i * result.keys);
     }
-    for (const double score : scores) sum += std::exp(score - largest);
-    result.normalizer[static_cast<size_t>(row)] = static_cast<float>(sum == 0 ? -INFINITY : largest + std::log(sum));
+    if (see) see(head, weights);
   }
   return result;
 }

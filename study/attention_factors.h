@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "study/attention_layers.h"
@@ -23,8 +24,12 @@ struct AttentionFactors {
   std::vector<float> normalizer = {};    // (heads, queries); -infinity of a query that sees nothing
 };
 
+// Is shown one head's weights (queries, keys), 0 where the mask hides.
+using SeeWeights = std::function<void(int64_t head, const std::vector<float>& weights)>;
+
 // Of sample 0: q (1, H, Tq, d) and k (1, K, Tk, d), as the taps of attention hand them out.
-AttentionFactors attention_factors(const AttentionLayer& layer, const Tensor& q, const Tensor& k);
+AttentionFactors attention_factors(const AttentionLayer& layer, const Tensor& q, const Tensor& k,
+                                   const SeeWeights& see = {});
 
 // The nearest float16, ties to even; too large numbers become infinity.
 uint16_t half_bits(float x);

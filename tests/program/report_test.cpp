@@ -177,6 +177,28 @@ train: {max_steps: 2, batch_size: 4}
   EXPECT_EQ(run.at("predictions")[0].at("cut"), true);
 }
 
+// Weights without a softmax are negative too, and have no factors.
+TEST_F(Report, OfLinearAttention) {
+  const char* const config = R"(
+task: {{name: window_sum, length: {}, train_size: 40, val_size: 8, test_size: 8}}
+model: {{kind: decoder, num_layers: 1, num_heads: 1, d_model: 16, attention: linear, init_deviation: 0.5}}
+train: {{max_steps: 2, batch_size: 8}}
+)";
+  write_bytes(folder.path / "short.yaml", fmt::format(fmt::runtime(config), 8));
+  const Json run = trained("short.yaml");
+  EXPECT_EQ(run.at("missing"), Json::array());
+  const Json& map = run.at("attention").at("maps")[0];
+  const Json& range = map.at("weights")[0][0].at("range");
+  EXPECT_LT(range[0], 0);
+  EXPECT_GE(range[1], 1);
+  EXPECT_EQ(map.at("heads_labels")[0][0].at("scores"), Json::object());
+  fs::remove_all(folder.path / "run");
+  write_bytes(folder.path / "long.yaml", fmt::format(fmt::runtime(config), 200));
+  const Json long_run = trained("long.yaml");
+  EXPECT_TRUE(mentions(long_run.at("missing"), "without a softmax")) << long_run.at("missing");
+  EXPECT_TRUE(long_run.at("attention").at("maps")[0].at("weights")[0][0].is_null());
+}
+
 TEST_F(Report, OfAnEncoderDecoder) {
   std::string pairs;
   for (const char a : std::string("abcdefgh")) {

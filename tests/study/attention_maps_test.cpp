@@ -43,8 +43,13 @@ void expect_maps(const Model& model, const ModelInputs& inputs, size_t layers_ex
     const int64_t source_length = inputs.source.size(), length = inputs.ids.shape()[1] + layer.in_front;
     EXPECT_EQ(weights.dim(2), layer.queries_source ? source_length : length) << path;
     EXPECT_EQ(weights.dim(3), layer.keys_source ? source_length : length) << path;
+    std::vector<std::vector<float>> seen;
     const AttentionFactors factors =
-        attention_factors(layer, tap.activations.at(path + ".q"), tap.activations.at(path + ".k"));
+        attention_factors(layer, tap.activations.at(path + ".q"), tap.activations.at(path + ".k"),
+                          [&](int64_t head, const std::vector<float>& one) {
+                            EXPECT_EQ(head, static_cast<int64_t>(seen.size()));
+                            seen.push_back(one);
+                          });
     const int64_t queries = weights.dim(2), keys = weights.dim(3), size = factors.head_size;
     for (int64_t row = 0; row < factors.heads * queries; ++row) {
       const int64_t head = row / queries, query = row % queries;
@@ -53,7 +58,10 @@ void expect_maps(const Model& model, const ModelInputs& inputs, size_t layers_ex
         const double weight = weights.to_vector()[static_cast<size_t>(row * keys + key)];
         const bool sees = layer.mask.may_attend(0, head, query, key);
         ASSERT_EQ(weight > 0, sees) << path << ", head " << head << ", " << query << ", " << key;
-        if (!sees) continue;
+        if (!sees) {
+          EXPECT_EQ(seen[static_cast<size_t>(head)][static_cast<size_t>(query * keys + key)], 0);
+          continue;
+        }
         double score = 0;
         const int64_t kv_row = head * factors.kv_heads / factors.heads * keys + key;
         for (int64_t i = 0; i < size; ++i) {
@@ -67,6 +75,7 @@ void expect_maps(const Model& model, const ModelInputs& inputs, size_t layers_ex
         const double rebuilt = std::exp(score - static_cast<double>(factors.normalizer[static_cast<size_t>(row)]));
         // Scores are below 10; float16 has 11 bits, and a score has two roundings in each product.
         EXPECT_NEAR(rebuilt, weight, 0.02 * weight) << path;
+        EXPECT_NEAR(seen[static_cast<size_t>(head)][static_cast<size_t>(query * keys + key)], rebuilt, 1e-5 * rebuilt);
         sum += rebuilt;
       }
       EXPECT_NEAR(sum, sum > 0 ? 1 : 0, 1e-5);  // the normalizer is a float32

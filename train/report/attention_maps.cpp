@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 // Up to so many tokens weights are kept as they are, beyond as factors.
 constexpr int64_t longest_dense = 256;
-constexpr double far_too_large = 16;  // times the bytes that there are to be
+constexpr double far_too_large = 8;  // times the bytes that there are to be
 
 struct Extent {
   int64_t queries, keys;
@@ -123,8 +123,8 @@ Json dense_json(const AttentionLayer& layer, const Extent& extent, const std::ve
   return result;
 }
 
-Json factors_json(const AttentionLayer& layer, const Tensor& q, const Tensor& k) {
-  const AttentionFactors factors = attention_factors(layer, q, k);
+Json factors_json(const AttentionLayer& layer, const Tensor& q, const Tensor& k, const SeeWeights& see) {
+  const AttentionFactors factors = attention_factors(layer, q, k, see);
   const int64_t* const lengths = layer.mask.lengths();
   return {{"kind", "factors"},
           {"query", packed_array(factors.query, {factors.heads, factors.queries, factors.head_size})},
@@ -206,20 +206,28 @@ void AttentionMaps::add(int64_t step, const Model& model, const std::vector<Show
       const AttentionLayer& layer = layers[i];
       const Extent extent = extent_of(layer, inputs);
       const std::string& path = layer.attention->path;
+      const bool is_softmax = layer.attention->options.kind == AttentionKind::softmax;
       scores[i].resize(static_cast<size_t>(layer.attention->options.num_heads));
+      const std::vector<int32_t> ids = ids_read(layer, inputs);
+      const auto score = [&](int64_t head, const float* values) {
+        scores[i][static_cast<size_t>(head)].add(values, extent.queries, extent.keys, layer.mask, head, ids,
+                                                 layer.is_cross());
+      };
       if (is_dense(extent)) {
         const std::vector<float> values = as_floats(tap.received.at(path + ".weights"));
         weights[i].push_back(dense_json(layer, extent, values));
-        if (layer.attention->options.kind != AttentionKind::softmax) continue;
-        for (size_t head = 0; head < scores[i].size(); ++head) {
-          scores[i][head].add(values.data() + static_cast<int64_t>(head) * extent.queries * extent.keys, extent.queries,
-                              extent.keys, layer.mask, static_cast<int64_t>(head), ids_read(layer, inputs),
-                              layer.is_cross());
+        for (int64_t head = 0; is_softmax && head < layer.attention->options.num_heads; ++head) {
+          score(head, values.data() + head * extent.queries * extent.keys);
         }
-      } else if (layer.attention->options.kind == AttentionKind::softmax) {
-        weights[i].push_back(factors_json(layer, tap.received.at(path + ".q"), tap.received.at(path + ".k")));
+      } else if (is_softmax) {
+        weights[i].push_back(
+            factors_json(layer, tap.received.at(path + ".q"), tap.received.at(path + ".k"),
+                         [&](int64_t head, const std::vector<float>& values) { score(head, values.data()); }));
       } else {
         weights[i].push_back(nullptr);
+        const std::string sentence =
+            fmt::format("{}: weights without a softmax are kept of at most {} tokens", path, longest_dense);
+        if (std::ranges::find(missing_, sentence) == missing_.end()) missing_.push_back(sentence);
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "study/attention_layers.h"
 #include "train/report/attention_maps.h"
 #include "train/report/examples.h"
 #include "train/report/predictions.h"
@@ -19,8 +20,8 @@ using Json = nlohmann::ordered_json;
 
 // What all of it may cost: the report of a long run is to be small, and to be made in a small share of its time.
 constexpr size_t most_checkpoints = 30;
-constexpr double most_numbers_read = 1e8;  // of weights, over all checkpoints
-constexpr double most_attention_bytes = 4e6;
+constexpr double most_numbers_read = 6e7;  // of weights, over all checkpoints
+constexpr double most_attention_bytes = 6e6;
 constexpr double most_operations = 2e9;  // of spectra, and as many of embeddings: some seconds
 
 class Sections {
@@ -106,7 +107,12 @@ void Sections::choose_attention() {
   if (run_.experiment == nullptr || chosen_.empty()) return;
   const AttentionExtent extent =
       attention_extent(*run_.experiment->model, examples_, chosen_.size(), most_attention_bytes);
-  if (extent.examples == 0) return;
+  if (extent.examples == 0) {
+    if (!examples_.empty() && !attention_layers(*run_.experiment->model, examples_[0].batch.model_inputs()).empty()) {
+      missing_.emplace_back("attention: even that of one example would be far too large for a page");
+    }
+    return;
+  }
   for (const size_t place : evenly_chosen(chosen_.size(), extent.checkpoints)) {
     attention_steps_.insert(chosen_[place].step);
   }
@@ -132,6 +138,7 @@ void Sections::look_at_all(Json& json) {
     attempt("weights", [&] { weights_->add(stored.step, judged_weights(*checkpoint)); });
   }
   json["checkpoints"] = steps;
+  missing_.insert(missing_.end(), attention.missing().begin(), attention.missing().end());
   if (Json maps = attention.json(); !maps.is_null()) json["attention"] = std::move(maps);
   if (weights_) weights_->add_to(json);
 }

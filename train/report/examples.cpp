@@ -13,7 +13,7 @@
 namespace transformlet {
 namespace {
 
-constexpr int64_t most_examples = 256, most_tokens = 16384, most_shown = 6;
+constexpr int64_t most_examples = 256, most_tokens = 8192, most_shown = 6;
 constexpr int32_t ignored = CrossEntropyOptions().ignored;
 
 Split shown_split(const Task& task) {

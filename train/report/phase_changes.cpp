@@ -228,7 +228,9 @@ std::vector<PhaseChange> phase_changes(const Series& series) {
 
 std::vector<ChangesTogether> changes_together(const std::vector<Series>& metrics) {
   std::vector<PhaseChange> all;
+  int64_t last_step = 0;
   for (const Series& series : metrics) {
+    if (series.size() > 0) last_step = std::max<int64_t>(last_step, series.steps.back());
     if (series.name.starts_with("perf/") || series.name.starts_with("optim/")) continue;
     for (PhaseChange& change : phase_changes(series)) all.push_back(std::move(change));
   }
@@ -237,8 +239,8 @@ std::vector<ChangesTogether> changes_together(const std::vector<Series>& metrics
   for (PhaseChange& change : all) {
     if (!result.empty()) {
       ChangesTogether& last = result.back();
-      const int64_t end = last.first.until + (last.first.until - last.first.step);
-      if (change.step <= end) {
+      const int64_t time = std::max(2 * (last.first.until - last.first.step), last_step / 50);
+      if (change.step <= last.first.step + time) {
         const auto is_same = [&](const PhaseChange& other) { return other.metric == change.metric; };
         if (!is_same(last.first) && std::ranges::none_of(last.followers, is_same)) {
           last.followers.push_back(std::move(change));

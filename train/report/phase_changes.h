@@ -27,7 +27,8 @@
 // thousandth of the run.
 //
 // Changes of several metrics belong together if they begin before the first one has ended, or after that within the
-// time that it took: the others follow it. perf/ and optim/ are left out.
+// time that it took, or within a fiftieth of the run from its beginning: the others follow it. perf/ and optim/ are
+// left out.
 #pragma once
 
 #include <string>

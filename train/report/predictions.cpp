@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t most_places = 96;
+constexpr int64_t most_places = 64;
 constexpr size_t most_top = 8, most_top_of_layer = 3;
 
 // The residual stream where the lens looks.
