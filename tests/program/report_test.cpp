@@ -181,7 +181,8 @@ train: {max_steps: 2, batch_size: 4}
 TEST_F(Report, OfLinearAttention) {
   const char* const config = R"(
 task: {{name: window_sum, length: {}, train_size: 40, val_size: 8, test_size: 8}}
-model: {{kind: decoder, num_layers: 1, num_heads: 1, d_model: 16, attention: linear, init_deviation: 0.5}}
+model: {{kind: decoder, num_layers: 1, num_heads: 1, d_model: 16, attention: linear, tie_embeddings: false,
+        init_deviation: 0.5}}
 train: {{max_steps: 2, batch_size: 8}}
 )";
   write_bytes(folder.path / "short.yaml", fmt::format(fmt::runtime(config), 8));
