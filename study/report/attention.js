@@ -43,6 +43,17 @@ class AttentionView {
     if (this.wish !== wish) return;
     this.weights = weights;
     this.show();
+    setTimeout(() => this.look_ahead(wish), 200);
+  }
+
+  // Unpacks the checkpoints on both sides, where the slider may go next.
+  look_ahead(wish) {
+    for (const checkpoint of [this.checkpoint - 1, this.checkpoint + 1]) {
+      for (const map of this.maps) {
+        const packed = map.weights[checkpoint]?.[this.example];
+        if (packed && this.wish === wish) open_weights(packed);
+      }
+    }
   }
 
   show() {

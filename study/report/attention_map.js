@@ -1,5 +1,8 @@
 // One head, large: tokens on both axes, a cursor that the mouse and the arrow keys move, zoom and pan.
 
+const quick_cells = 300 * 300;
+const least_cells = 4; // that zooming leaves on a side
+
 class AttentionMap {
   // `source()`: {weights, head, query_tokens, key_tokens, scale, name}
   constructor(source) {
@@ -76,34 +79,50 @@ class AttentionMap {
     const place = (this.place = this.layout());
     const [context] = fit_canvas(this.canvas, place.width, place.height);
     const ratio = devicePixelRatio || 1;
-    if (!this.view) {
-      this.view = new PooledView(source.weights, source.head, place.area, Math.round(Math.min(512, place.plot_height * ratio)),
-        Math.round(Math.min(512, place.plot_width * ratio))).sample();
-      // What takes a few milliseconds needn't wait.
-      this.view.refine(8);
-      if (!this.view.done) this.refine_later(this.view);
-    }
+    if (!this.view) this.look(source, place, ratio);
     paint_view(context, this.view, source.scale, place.left, place.top, place.plot_width, place.plot_height);
     this.draw_words(context, place, source);
     this.draw_cursor(context, place);
     this.say_state();
+    const [zoom_in, zoom_out, all] = this.tools.children;
+    zoom_in.disabled = place.rows <= least_cells && place.columns <= least_cells;
+    zoom_out.disabled = all.disabled = !this.is_zoomed();
   }
 
-  refine_later(view) {
+  // Too many cells to compute at once are first seen through fewer queries; a finer view takes the place of that one once
+  // it has been computed, a bit at a time.
+  look({ weights, head }, { area, plot_width, plot_height }, ratio) {
+    const [rows, columns] = [plot_height, plot_width].map((size) => Math.round(Math.min(512, size * ratio)));
+    const fine = new PooledView(weights, head, area, rows, columns);
+    if (fine.cells <= quick_cells) {
+      fine.refine(Infinity);
+      this.view = fine;
+    } else {
+      this.view = new PooledView(weights, head, area, Math.min(rows, 256), columns).sample();
+      this.refine_later(fine, this.view);
+    }
+  }
+
+  refine_later(fine, shown) {
     setTimeout(() => {
-      if (this.view !== view || !this.drawing.visible) return;
-      if (view.refine(10)) this.drawing.invalidate();
-      else this.refine_later(view);
-    }, 30);
+      if (this.view !== shown || !this.drawing.visible) return;
+      if (fine.refine(10)) {
+        this.view = fine;
+        this.drawing.invalidate();
+      } else {
+        this.refine_later(fine, shown);
+      }
+    }, 20);
   }
 
   say_state() {
     const { view } = this;
-    const side = view.cells / (view.rows * view.columns);
+    const queries = Math.round(view.queries_a_row);
+    const keys = Math.round(view.cells / view.rows / view.columns / view.queries_a_row);
     this.state.textContent =
-      side <= 1 ? ""
-      : view.done ? `Each pixel shows the greatest weight of ${Math.round(view.queries_a_row)} × ${Math.round(side / view.queries_a_row)} cells.`
-      : `Each pixel shows the greatest weight of one query of ${Math.round(view.queries_a_row)}, for now: the others are being computed.`;
+      queries * keys <= 1 ? ""
+      : view.done ? `Each pixel shows the greatest weight of ${queries} × ${keys} cells.`
+      : `Each pixel shows the greatest weight of one query of ${queries}, for now: the others are being computed.`;
   }
 
   draw_words(context, place, { query_tokens, key_tokens }) {
@@ -205,8 +224,8 @@ class AttentionMap {
   zoom(factor, around = this.cursor) {
     const whole = this.whole();
     const area = (this.area ??= whole);
-    const rows = Math.min(whole.bottom, Math.max(4, Math.round((area.bottom - area.top) * factor)));
-    const columns = Math.min(whole.right, Math.max(4, Math.round((area.right - area.left) * factor)));
+    const rows = Math.min(whole.bottom, Math.max(least_cells, Math.round((area.bottom - area.top) * factor)));
+    const columns = Math.min(whole.right, Math.max(least_cells, Math.round((area.right - area.left) * factor)));
     const query = around?.query ?? (area.top + area.bottom) / 2;
     const key = around?.key ?? (area.left + area.right) / 2;
     const share_down = (query - area.top) / (area.bottom - area.top);

@@ -26,6 +26,23 @@ class DenseWeights {
   }
 }
 
+// Four sums at once, none of which waits for another: half the time.
+function inner_product(a, at, b, other, width) {
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let fourth = 0;
+  let i = 0;
+  for (; i + 3 < width; i += 4) {
+    first += a[at + i] * b[other + i];
+    second += a[at + i + 1] * b[other + i + 1];
+    third += a[at + i + 2] * b[other + i + 2];
+    fourth += a[at + i + 3] * b[other + i + 3];
+  }
+  for (; i < width; ++i) first += a[at + i] * b[other + i];
+  return first + second + (third + fourth);
+}
+
 class FactorWeights {
   static async open(packed) {
     const [query, key, normalizer] = await Promise.all([packed.query, packed.key, packed.normalizer].map(unpack));
@@ -51,13 +68,14 @@ class FactorWeights {
     const normalizer = this.normalizer[head * this.queries + query];
     const slope = this.packed.bias_slopes ? this.packed.bias_slopes[head] : 0;
     const key_head = Math.floor((head * this.key_heads) / this.heads); // heads may share their keys
+    const { scale } = this.packed;
     result.fill(NaN, 0, last - first);
     if (!Number.isFinite(normalizer)) return; // it sees nothing
     const end = Math.min(last, seen_last);
     for (let key = Math.max(first, seen_first); key < end; ++key) {
-      let sum = 0;
-      for (let i = 0, other = (key_head * this.keys + key) * width; i < width; ++i) sum += query_rows[at + i] * key_rows[other + i];
-      result[key - first] = Math.exp(this.packed.scale * sum - slope * Math.abs(key - query) - normalizer);
+      const product = inner_product(query_rows, at, key_rows, (key_head * this.keys + key) * width, width);
+      const logarithm = scale * product - slope * Math.abs(key - query) - normalizer;
+      result[key - first] = logarithm > -25 ? Math.exp(logarithm) : 0; // below 1e-11
     }
   }
 }
@@ -79,9 +97,8 @@ function weight_at(weights, head, query, key) {
 }
 
 // What is seen of a map: cells [top, bottom) x [left, right), drawn on rows x columns pixels. A pixel that stands for
-// several cells shows their greatest weight. Where there are too many cells to compute at once, first one query of those
-// below a pixel is computed, with all its keys, so that no diagonal slips through; the rest follows while nothing else
-// is to be done.
+// several cells shows their greatest weight: sample() takes one query of those below a pixel, with all its keys, so that
+// no diagonal slips through; refine() takes all, bit by bit.
 class PooledView {
   constructor(weights, head, area, rows, columns) {
     Object.assign(this, { weights, head, area });
@@ -90,6 +107,7 @@ class PooledView {
     this.values = new Float32Array(this.rows * this.columns).fill(NaN);
     this.greatest = 0;
     this.buffer = new Float32Array(area.right - area.left);
+    this.pixels = Uint32Array.from(this.buffer, (_, i) => Math.floor((i * this.columns) / this.buffer.length + 1e-9));
     this.queries_a_row = (area.bottom - area.top) / this.rows;
     this.done = false;
     this.remaining = this.work();
@@ -101,16 +119,18 @@ class PooledView {
 
   add_query(query, row) {
     const { left, right } = this.area;
-    const { columns, values, buffer } = this;
+    const { values, buffer, pixels } = this;
     this.weights.row(this.head, query, left, right, buffer);
-    const pixels_a_key = columns / (right - left);
+    const start = row * this.columns;
+    let greatest = this.greatest;
     for (let i = 0; i < buffer.length; ++i) {
       const weight = buffer[i];
       if (weight !== weight) continue; // hidden by the mask
-      const pixel = row * columns + Math.floor(i * pixels_a_key + 1e-9);
+      const pixel = start + pixels[i];
       if (!(values[pixel] >= weight)) values[pixel] = weight;
-      if (weight > this.greatest) this.greatest = weight;
+      if (weight > greatest) greatest = weight;
     }
+    this.greatest = greatest;
   }
 
   queries_of(row) {
@@ -128,7 +148,7 @@ class PooledView {
   *work() {
     for (let row = 0; row < this.rows; ++row) {
       const [first, last] = this.queries_of(row);
-      for (let query = first; query < last - 1; ++query) {
+      for (let query = first; query < last; ++query) {
         this.add_query(query, row);
         yield;
       }

@@ -8,6 +8,7 @@ const array_types = { f32: Float32Array, u8: Uint8Array, u16: Uint16Array, i32: 
 const unpacked_arrays = new WeakMap();
 
 function bytes_of_base64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text); // where browsers have it, since 2025
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; ++i) bytes[i] = binary.charCodeAt(i);

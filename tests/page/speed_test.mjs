@@ -96,7 +96,6 @@ test("attention at 2,048 tokens answers within 100 ms", async (context) => {
   await assert_quick(context, "checkpoint", map, "keydown", (i) => slider.press(i % 4 < 2 ? "ArrowLeft" : "ArrowRight"));
   await assert_quick(context, "another head", map, "click", (i) => page.locator(".thumb").nth(i + 1).click());
   await assert_quick(context, "zoom", map, "click", (i) => page.locator(`[data-control=map-zoom-${i % 2 ? "out" : "in"}]`).click());
-  await page.locator("[data-control=map-zoom-in]").click();
   await assert_quick(context, "pan and cursor", map, "keydown", () => page.locator(map).press("Shift+ArrowDown"));
   await page.locator("[data-control=map-zoom-all]").click();
   await assert_quick(context, "hover", map, "pointermove", async (i) => {
