@@ -9,6 +9,7 @@
 #include "study/attention_factors.h"
 #include "study/attention_layers.h"
 #include "study/head_labels.h"
+#include "train/report/loaded_run.h"
 #include "train/report/packed_array.h"
 
 namespace transformlet {
@@ -18,7 +19,6 @@ using Json = nlohmann::ordered_json;
 
 // Up to so many tokens weights are kept as they are, beyond as factors.
 constexpr int64_t longest_dense = 256;
-constexpr double far_too_large = 8;  // times the bytes that there are to be
 
 struct Extent {
   int64_t queries, keys;
@@ -48,10 +48,17 @@ double bytes_of(const AttentionLayer& layer, const ModelInputs& inputs) {
                              4 * options.num_heads * extent.queries);
 }
 
-double bytes_of(const Model& model, const ShownExample& example) {
+std::vector<AttentionLayer> some_layers(const Model& model, const ModelInputs& inputs, size_t count) {
+  const std::vector<AttentionLayer> all = attention_layers(model, inputs);
+  std::vector<AttentionLayer> some;
+  for (const size_t place : evenly_chosen(all.size(), count)) some.push_back(all[place]);
+  return some;
+}
+
+double bytes_of(const Model& model, const ShownExample& example, size_t layers) {
   const ModelInputs inputs = example.batch.model_inputs();
   double bytes = 0;
-  for (const AttentionLayer& layer : attention_layers(model, inputs)) bytes += bytes_of(layer, inputs);
+  for (const AttentionLayer& layer : some_layers(model, inputs, layers)) bytes += bytes_of(layer, inputs);
   return bytes;
 }
 
@@ -164,30 +171,30 @@ AttentionMaps::~AttentionMaps() = default;
 
 AttentionExtent attention_extent(const Model& model, const std::vector<ShownExample>& examples, size_t checkpoints,
                                  double most_bytes) {
-  double bytes = 0;
-  size_t shown = 0;
   AttentionExtent result;
-  for (const ShownExample& example : examples) {
-    const double more = bytes_of(model, example);
-    if (more == 0 || (shown == 0 && more > far_too_large * most_bytes)) return {};
+  if (examples.empty()) return result;
+  result.all_layers = result.layers = attention_layers(model, examples.front().batch.model_inputs()).size();
+  if (result.layers == 0) return result;
+  double bytes = 0;
+  while ((bytes = bytes_of(model, examples.front(), result.layers)) > most_bytes && result.layers > 1) --result.layers;
+  if (bytes > 2 * most_bytes) return result;
+  for (result.examples = 1; result.examples < examples.size(); ++result.examples) {
+    const double more = bytes_of(model, examples[result.examples], result.layers);
     // A few checkpoints of several examples are worth more than all of one.
-    if (shown > 0 && (bytes + more) * static_cast<double>(std::min<size_t>(checkpoints, 4)) > most_bytes) break;
+    if ((bytes + more) * static_cast<double>(std::min<size_t>(checkpoints, 4)) > most_bytes) break;
     bytes += more;
-    ++shown;
   }
-  if (shown == 0) return {};
-  result.examples = shown;
   result.checkpoints = std::clamp<size_t>(static_cast<size_t>(most_bytes / bytes), 1, std::max<size_t>(checkpoints, 1));
   return result;
 }
 
-void AttentionMaps::add(int64_t step, const Model& model, const std::vector<ShownExample>& examples) {
+void AttentionMaps::add(int64_t step, const Model& model, const std::vector<ShownExample>& examples, size_t count) {
   const NoRecording off;
   std::vector<std::vector<HeadScores>> scores;
   std::vector<Json> weights;
   for (const ShownExample& example : examples) {
     const ModelInputs inputs = example.batch.model_inputs();
-    const std::vector<AttentionLayer> layers = attention_layers(model, inputs);
+    const std::vector<AttentionLayer> layers = some_layers(model, inputs, count);
     if (maps_.empty()) {
       for (const AttentionLayer& layer : layers) {
         const MultiheadAttentionOptions& options = layer.attention->options;

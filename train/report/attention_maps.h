@@ -9,11 +9,11 @@
 
 namespace transformlet {
 
-// How many examples, and of how many checkpoints, are kept, so that they take at most `most_bytes` before they are
-// deflated: checkpoints go first, then examples; one of each always stays. 0, 0: the model has no attention that is
-// known, or even one is far too large.
+// How many examples, of how many checkpoints and layers, are kept, so that they take about `most_bytes` at most before
+// they are deflated: checkpoints go first, then examples, then layers; one of each always stays, unless it is more than
+// twice that size. all_layers: that the model has.
 struct AttentionExtent {
-  size_t checkpoints = 0, examples = 0;
+  size_t checkpoints = 0, examples = 0, layers = 0, all_layers = 0;
 };
 AttentionExtent attention_extent(const Model& model, const std::vector<ShownExample>& examples, size_t checkpoints,
                                  double most_bytes);
@@ -23,8 +23,9 @@ class AttentionMaps {
   AttentionMaps();
   ~AttentionMaps();
 
-  // With the weights that the model has. The examples are the same each time.
-  void add(int64_t step, const Model& model, const std::vector<ShownExample>& examples);
+  // With the weights that the model has, of so many layers, spread evenly. They and the examples are the same each
+  // time.
+  void add(int64_t step, const Model& model, const std::vector<ShownExample>& examples, size_t layers);
   nlohmann::ordered_json json() const;  // null: there is none
   const std::vector<std::string>& missing() const { return missing_; }
 

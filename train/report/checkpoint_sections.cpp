@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "study/attention_layers.h"
 #include "train/report/attention_maps.h"
 #include "train/report/examples.h"
 #include "train/report/predictions.h"
@@ -44,6 +43,7 @@ class Sections {
   std::vector<std::string>& missing_;
   std::vector<StoredCheckpoint> chosen_;
   std::vector<ShownExample> examples_, attention_examples_;
+  AttentionExtent extent_;
   std::set<int64_t> attention_steps_;
   std::optional<WeightSections> weights_;
 };
@@ -105,22 +105,20 @@ void Sections::look_at_newest(Json& json) {
 
 void Sections::choose_attention() {
   if (run_.experiment == nullptr || chosen_.empty()) return;
-  const AttentionExtent extent =
-      attention_extent(*run_.experiment->model, examples_, chosen_.size(), most_attention_bytes);
-  if (extent.examples == 0) {
-    if (!examples_.empty() && !attention_layers(*run_.experiment->model, examples_[0].batch.model_inputs()).empty()) {
-      missing_.emplace_back("attention: even that of one example would be far too large for a page");
-    }
-    return;
-  }
-  for (const size_t place : evenly_chosen(chosen_.size(), extent.checkpoints)) {
+  extent_ = attention_extent(*run_.experiment->model, examples_, chosen_.size(), most_attention_bytes);
+  if (extent_.all_layers == 0) return;
+  for (const size_t place : evenly_chosen(chosen_.size(), extent_.checkpoints)) {
     attention_steps_.insert(chosen_[place].step);
   }
-  attention_examples_.assign(examples_.begin(), examples_.begin() + static_cast<int64_t>(extent.examples));
-  if (extent.checkpoints == chosen_.size() && extent.examples == examples_.size()) return;
-  missing_.push_back(
-      fmt::format("attention: to keep the page small, it is that of {} of {} examples at {} of {} checkpoints",
-                  extent.examples, examples_.size(), attention_steps_.size(), chosen_.size()));
+  attention_examples_.assign(examples_.begin(), examples_.begin() + static_cast<int64_t>(extent_.examples));
+  if (extent_.checkpoints == chosen_.size() && extent_.examples == examples_.size() &&
+      extent_.layers == extent_.all_layers) {
+    return;
+  }
+  missing_.push_back(fmt::format(
+      "attention: to keep the page small, it is that of {} of {} examples at {} of {} checkpoints, in {} of "
+      "{} layers",
+      extent_.examples, examples_.size(), attention_steps_.size(), chosen_.size(), extent_.layers, extent_.all_layers));
 }
 
 void Sections::look_at_all(Json& json) {
@@ -133,7 +131,8 @@ void Sections::look_at_all(Json& json) {
     if (!checkpoint) continue;
     steps.push_back(stored.step);
     if (wants_attention) {
-      attempt("attention", [&] { attention.add(stored.step, *run_.experiment->model, attention_examples_); });
+      attempt("attention",
+              [&] { attention.add(stored.step, *run_.experiment->model, attention_examples_, extent_.layers); });
     }
     attempt("weights", [&] { weights_->add(stored.step, judged_weights(*checkpoint)); });
   }
