@@ -18,21 +18,30 @@ async function assert_accessible(page, when) {
 }
 
 for (const file of page_files()) {
-  for (const [scheme, width] of [["light", 1280], ["dark", 1280], ["light", 400]]) {
-    test(`${basename(file)}, ${scheme}, ${width} pixels`, async () => {
-      const page = await open_page(browser, file, { scheme, width });
-      await page.evaluate(() => document.querySelectorAll("#overview details, .prediction details").forEach((node) => (node.open = true)));
+  test(basename(file), async () => {
+    const page = await open_page(browser, file);
+    await page.evaluate(() => document.querySelectorAll("#overview details, .prediction details").forEach((node) => (node.open = true)));
+    await page.evaluate(axe.source);
+    for (const [scheme, width] of [["light", 1280], ["dark", 1280], ["light", 400]]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize({ width, height: 900 });
       await drawn(page);
-      await page.evaluate(axe.source);
-      await assert_accessible(page, scheme);
-      if (width > 400) {
-        await page.locator("[data-control=help]").click();
-        await assert_accessible(page, `${scheme}, dialog`);
-        await page.keyboard.press("Escape");
-        await page.locator("[data-control=save]").first().click();
-        await assert_accessible(page, `${scheme}, menu`);
-      }
-      await page.context().close();
-    });
-  }
+      assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), scheme);
+      await assert_accessible(page, `${scheme}, ${width} pixels`);
+    }
+    await page.context().close();
+  });
+}
+
+for (const scheme of ["light", "dark"]) {
+  test(`dialog and menu, ${scheme}`, async () => {
+    const page = await open_page(browser, page_files().at(-1), { scheme });
+    await page.evaluate(axe.source);
+    await page.locator("[data-control=help]").click();
+    await assert_accessible(page, "dialog");
+    await page.keyboard.press("Escape");
+    await page.locator("[data-control=save]").first().click();
+    await assert_accessible(page, "menu");
+    await page.context().close();
+  });
 }

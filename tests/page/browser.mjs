@@ -72,11 +72,11 @@ export function fingerprint(page, selector) {
 }
 
 // Runs `act` and waits until the part looks otherwise.
-export async function assert_changes(page, selector, what, act) {
+export async function assert_changes(page, selector, what, act, patience = 30) {
   await drawn(page);
   const before = await fingerprint(page, selector);
   await act();
-  for (let i = 0; i < 60; ++i) {
+  for (let i = 0; i < patience; ++i) {
     await drawn(page);
     if ((await fingerprint(page, selector)) !== before) return;
     await page.waitForTimeout(25);

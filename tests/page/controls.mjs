@@ -11,7 +11,7 @@ async function try_options(page, control, selector, { some = false } = {}) {
   const others = [...options.filter((option) => option !== first), first];
   let changed = 0;
   for (const option of others.length > 1 ? others : []) {
-    const change = () => assert_changes(page, selector, `choosing ${option}`, () => control.selectOption(option));
+    const change = () => assert_changes(page, selector, `choosing ${option}`, () => control.selectOption(option), some ? 3 : undefined);
     if (some) await change().then(() => ++changed, () => 0);
     else await change();
   }

@@ -22,7 +22,6 @@ export const big_page = () => sample_page("sample-big", sample.big_run());
 
 export const page_files = () => [
   ...written_pages(),
-  sample_page("sample-encoder", sample.encoder_run()),
   hostile_page(),
   sample_page("sample-several", sample.encoder_run(), sample.encoder_run("reverse/2", 0.6), sample.encoder_decoder_run()),
 ];
