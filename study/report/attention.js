@@ -81,7 +81,7 @@ function score_words(label) {
   if (!label) return [element("span", {}, "\u00a0")];
   const others = Object.entries(label.scores ?? {}).filter(([name]) => name !== label.label).sort((a, b) => b[1] - a[1]);
   return [
-    element("span", { class: "value" }, "looks ", element("b", {}, `${label.label} ${number_words(label.score, 2)}`)),
+    element("span", { class: "value" }, "looks ", element("b", {}, label.score > 0 ? `${label.label} ${number_words(label.score, 2)}` : label.label)),
     ...others.map(([name, score]) => element("span", { class: "value" }, `${name} ${number_words(score, 2)}`)),
   ];
 }
@@ -104,7 +104,7 @@ class AttentionThumb {
     const label = this.view.label(this.layer, this.head);
     this.words.replaceChildren(
       element("span", { class: "unseen" }, `${this.view.maps[this.layer].name}, head `), element("b", {}, String(this.head)),
-      label ? ` ${label.label} ` : "", label ? element("span", { class: "score" }, number_words(label.score, 2)) : "");
+      label ? ` ${label.label} ` : "", label?.score > 0 ? element("span", { class: "score" }, number_words(label.score, 2)) : "");
     this.drawing.invalidate();
   }
 

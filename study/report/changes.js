@@ -9,6 +9,17 @@ function change_words({ kind, step, until, size }) {
 const delay_words = (delay) =>
   delay === 0 ? "at the same step" : `${step_words(Math.abs(delay))} ${Math.abs(delay) === 1 ? "step" : "steps"} ${delay > 0 ? "later" : "earlier"}`;
 
+const followers_at_once = 5;
+
+function followers_list(followers) {
+  const list = (part) => element("ul", { class: "followers" }, part.map(({ metric, delay }) =>
+    element("li", {}, element("code", {}, metric), " ", delay_words(delay))));
+  if (followers.length <= followers_at_once + 1) return list(followers);
+  return element("div", {}, list(followers.slice(0, followers_at_once)),
+    element("details", { class: "more" }, element("summary", { "data-control": "change-followers" }, `${followers.length - followers_at_once} more`),
+      list(followers.slice(followers_at_once))));
+}
+
 function changes_list(runs) {
   const all = runs.flatMap((run) => (run.changes ?? []).map((change) => ({ run, ...change })));
   if (all.length === 0) return null;
@@ -19,8 +30,7 @@ function changes_list(runs) {
     ...(runs.length > 1 ? [change.run.name] : []),
     element("code", {}, change.metric),
     change_words(change),
-    element("ul", { class: "followers" }, (change.followers ?? []).map(({ metric, delay }) =>
-      element("li", {}, element("code", {}, metric), " ", delay_words(delay)))),
+    followers_list(change.followers ?? []),
   ];
   const columns = ["at", ...(runs.length > 1 ? ["run"] : []), "moved first", "how", "then followed"].map((text) => ({ text }));
   return figure({

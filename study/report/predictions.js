@@ -75,7 +75,7 @@ function place_button(example, place, choose) {
 }
 
 function place_details(example, place) {
-  const input = place.place < 0 ? "the whole sequence" : `place ${place.place}, after “${token_words(example.sequences.tokens?.[place.place] ?? "")}”`;
+  const input = place.place < 0 ? "the whole sequence" : `place ${place.place} (“${token_words(example.sequences.tokens?.[place.place] ?? "")}”)`;
   const bar = ({ token, probability }) =>
     element("li", { class: token === place.target ? "target" : "" },
       element("span", { class: "bar-token" }, token_words(token)),

@@ -176,6 +176,7 @@ export const handlers = {
   "details-environment": try_details,
   "details-events": try_details,
   "details-lens": try_details,
+  "change-followers": try_details,
   "curves-group": try_details,
 
   async "config-differing"(page, control) {

@@ -209,7 +209,7 @@ export function encoder_run(name = "reverse/1", drop = 0.4) {
       layer === 1 ? (q, k) => k < 7 : null))) }));
   return frame(name, "encoder", steps, checkpoints, {
     curves: sample_curves({ metrics: small_metrics(drop), steps, seed: 1 }),
-    changes: [{ step: 240, metric: "train/loss", kind: "drop", until: 300, size: 2.1, followers: [{ metric: "val/loss", delay: 20 }, { metric: "val/accuracy", delay: 40 }] },
+    changes: [{ step: 240, metric: "train/loss", kind: "drop", until: 300, size: 2.1, followers: [{ metric: "val/loss", delay: 20 }, ...range(9).map((i) => ({ metric: `norms/part_${i}`, delay: 40 + i }))] },
       { step: 420, metric: "train/loss", kind: "plateau", until: null, size: null, followers: [] }],
     examples, attention: { checkpoints, examples: [0, 1, 2], maps }, predictions: predictions_of(examples, 5, 3),
     curvature: { curves: ["curvature/sharpness"] }, ...studies(checkpoints, [..."0123456789"], 3),
