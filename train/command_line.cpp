@@ -73,6 +73,12 @@ void StudyCommands::add_to(CLI::App& app, int& status) {
   landscape_app->add_option("--split", landscape.split, "train, val or test")->capture_default_str();
   landscape_app->add_option("--output", landscape.output, "a TSV file to write all points to");
   landscape_app->callback([this, &status] { status = landscape_command(landscape); });
+
+  CLI::App* const report_app =
+      app.add_subcommand("report", "write one HTML file of runs: curves, attention, predictions, weights");
+  report_app->add_option("RUN", report.runs, "the folders of runs, to be shown side by side")->required();
+  report_app->add_option("--output", report.output, "the file to write (default: report.html in the first run)");
+  report_app->callback([this, &status] { status = report_command(report); });
 }
 
 }  // namespace transformlet

@@ -20,13 +20,14 @@ inline constexpr const char* overrides_help =
 // digits.
 std::function<std::string(const std::string&)> at_least(int64_t least);
 
-// memories, replay, branch, compare and landscape. What they read into must live until the program has been parsed.
+// memories, replay, branch, compare, landscape and report. What they read into must live until the program has been parsed.
 struct StudyCommands {
   MemoriesArguments memories;
   ReplayArguments replay;
   BranchArguments branch;
   CompareArguments compare;
   LandscapeArguments landscape;
+  ReportArguments report;
 
   void add_to(CLI::App& app, int& status);
 };

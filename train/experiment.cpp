@@ -31,6 +31,7 @@ void TrainConfig::describe(Fields& field) {
         "keep a running average of the weights that keeps this much of itself a step, and evaluate it; null: none",
         greater_than(0), less_than(1));
   field("log_every", log_every, "steps from one line of metrics.jsonl to the next", between(1, 1000000000));
+  field("report", report, "write report.html into the run's folder when training has finished");
   field("threads", threads, "threads to compute with; 0: as many as there are CPUs to use", between(0, 1024));
 }
 

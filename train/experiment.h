@@ -21,7 +21,7 @@ namespace transformlet {
 struct TrainConfig {
   int64_t max_steps = 1000, batch_size = 64, micro_batches = 1, log_every = 10, threads = 0;
   std::string dtype = "float32", initial_weights;
-  bool recompute = false;
+  bool recompute = false, report = true;
   std::optional<double> ema_decay;
 
   void describe(Fields& field);

@@ -2,7 +2,7 @@
 //
 //   runs/<config's name>/latest      -> the run that was begun last
 //   runs/<config's name>/<number>/   config.yaml  environment.json  metrics.jsonl  events.jsonl
-//                                    weights.hashes  checkpoints/
+//                                    weights.hashes  checkpoints/  report.html
 //
 // Nothing is ever overwritten: a new run has a new folder. While a RunFolder lives, it holds the run's lock, so that
 // two processes can't train the same run.

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "autograd/mask.h"
 #include "base/fields.h"
@@ -44,6 +45,9 @@ struct Batch {
   // Without target_bytes, which are known of the whole alone.
   Batch samples(int64_t begin, int64_t end) const;
 };
+
+// Where a token stands: an id may mean another thing in each.
+enum class TokenKind { input, target, source };
 
 // How a training step comes to its examples.
 enum class Sampling {
@@ -98,6 +102,9 @@ class Task {
   virtual std::optional<double> best_loss(const Batch& /*batch*/) const { return std::nullopt; }
   // Of real targets, what that model answers, like Batch::real_targets; undefined: it is not known.
   virtual Tensor best_outputs(const Batch& /*batch*/) const { return {}; }
+
+  // What a person reads for a token of these sequences.
+  virtual std::string token_text(TokenKind /*kind*/, int32_t id) const { return std::to_string(id); }
 
   // What to know of a split before a model is trained or judged on it, in a line; empty: nothing.
   virtual std::string summary(Split /*split*/) const { return {}; }

@@ -36,10 +36,10 @@ class Usage : public testing::Test {
 };
 
 TEST_F(Usage, WrongWords) {
-  refuses(
-      {},
-      "transformlet: a command is missing, one of train, evaluate, memories, replay, branch, compare, landscape, "
-      "describe, gradcheck, find-lr, bench, import, export, generate, reproduce, tokenize (see transformlet --help)");
+  refuses({},
+          "transformlet: a command is missing, one of train, evaluate, memories, replay, branch, compare, landscape, "
+          "report, describe, gradcheck, find-lr, bench, import, export, generate, reproduce, tokenize (see "
+          "transformlet --help)");
   refuses({"tarin"}, "transformlet: The following argument was not expected: tarin (see transformlet --help)");
   refuses({"--bogus"}, "transformlet: The following argument was not expected: --bogus (see transformlet --help)");
   refuses({"train", "small.yaml", "--bogus"},
@@ -155,8 +155,8 @@ TEST_F(Usage, HelpAndVersion) {
   EXPECT_EQ(lines_of(version.out).size(), 1u);
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const std::string command : {"train", "evaluate", "replay", "branch", "compare", "landscape", "describe",
-                                    "gradcheck", "find-lr", "bench", "import", "export", "generate"}) {
+  for (const std::string command : {"train", "evaluate", "replay", "branch", "compare", "landscape", "report",
+                                    "describe", "gradcheck", "find-lr", "bench", "import", "export", "generate"}) {
     EXPECT_NE(help.out.find("\n  " + command + " "), std::string::npos) << help.out;
     const Outcome own = run({command, "--help"});
     EXPECT_EQ(own.status, 0);

@@ -69,6 +69,12 @@ struct LandscapeArguments {
 };
 int landscape_command(const LandscapeArguments& arguments);
 
+struct ReportArguments {
+  std::vector<std::string> runs;
+  std::string output;  // the HTML file to write; empty: report.html in the first run
+};
+int report_command(const ReportArguments& arguments);
+
 struct DescribeArguments {
   std::string config;  // empty: all keys that there are
   bool schema = false;

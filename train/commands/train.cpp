@@ -10,6 +10,7 @@
 #include "train/environment.h"
 #include "train/initial_weights.h"
 #include "train/profile_table.h"
+#include "train/report/report.h"
 #include "train/signals.h"
 #include "train/stopwatch.h"
 #include "train/threads.h"
@@ -27,6 +28,18 @@ int run_trainer(Trainer& trainer, bool profiled) {
   const int status = trainer.train();
   std::cout << profile_table(profile, stopwatch.lap());
   return status;
+}
+
+// Of a run that has finished. What goes wrong here must not make the training fail.
+void write_report(const RunFolder& run, const ExperimentConfig& config, Experiment& experiment) {
+  if (!config.train.report) return;
+  const std::filesystem::path page = run.path() / "report.html";
+  try {
+    write_report(run.path(), config, experiment, page);
+    std::cerr << fmt::format("report: {}\n", page.string());
+  } catch (const std::exception& error) {
+    std::cerr << fmt::format("warning: there is no report: {}\n", error.what());
+  }
 }
 
 void print_summaries(const Task& task) {
@@ -64,7 +77,9 @@ int start(const TrainArguments& arguments) {
   print_summaries(experiment.task);
   Trainer trainer(config, experiment, run, nullptr);
   const int status = run_trainer(trainer, arguments.profile);
-  if (status == 0) std::cout << fmt::format("run: {}\n", run.path().string());
+  if (status != 0) return status;
+  write_report(run, config, experiment);
+  std::cout << fmt::format("run: {}\n", run.path().string());
   return status;
 }
 
@@ -122,7 +137,10 @@ int resume(const TrainArguments& arguments) {
   std::cerr << fmt::format("{} {} after step {}\n", trainer.is_over() ? "nothing left to do for" : "resuming",
                            run.path().string(), step);
   print_summaries(experiment.task);
-  return run_trainer(trainer, arguments.profile);
+  const bool was_over = trainer.is_over();
+  const int status = run_trainer(trainer, arguments.profile);
+  if (status == 0 && !was_over) write_report(run, config, experiment);
+  return status;
 }
 
 }  // namespace

@@ -10,10 +10,6 @@
 namespace transformlet {
 namespace {
 
-struct KeyAndValue {
-  std::string key, value;
-};
-
 std::string value_text(const YamlNode& node) {
   std::vector<std::string> items;
   switch (node.kind) {
@@ -38,7 +34,14 @@ void flatten(const YamlNode& node, const std::string& path, std::vector<KeyAndVa
   for (const YamlEntry& entry : node.entries) flatten(*entry.value, join_path(path, entry.key), into);
 }
 
-std::vector<KeyAndValue> flat(const std::string& name, const std::string& text) {
+const std::string* find(const std::vector<KeyAndValue>& config, const std::string& key) {
+  const auto found = std::ranges::find(config, key, &KeyAndValue::key);
+  return found == config.end() ? nullptr : &found->value;
+}
+
+}  // namespace
+
+std::vector<KeyAndValue> config_keys(const std::string& name, const std::string& text) {
   ConfigErrors errors({name});
   const YamlPointer tree = parse_yaml(text, 0, "", errors);
   errors.throw_if_any();
@@ -47,16 +50,9 @@ std::vector<KeyAndValue> flat(const std::string& name, const std::string& text) 
   return result;
 }
 
-const std::string* find(const std::vector<KeyAndValue>& config, const std::string& key) {
-  const auto found = std::ranges::find(config, key, &KeyAndValue::key);
-  return found == config.end() ? nullptr : &found->value;
-}
-
-}  // namespace
-
 std::vector<KeyDifference> config_differences(const std::string& name_a, const std::string& a,
                                               const std::string& name_b, const std::string& b) {
-  const std::vector<KeyAndValue> all_a = flat(name_a, a), all_b = flat(name_b, b);
+  const std::vector<KeyAndValue> all_a = config_keys(name_a, a), all_b = config_keys(name_b, b);
   std::vector<KeyDifference> result;
   for (const auto& [key, value] : all_a) {
     const std::string* const other = find(all_b, key);

@@ -6,6 +6,13 @@
 
 namespace transformlet {
 
+struct KeyAndValue {
+  std::string key, value;  // "train.max_steps", and the value in YAML
+};
+
+// All keys of a config's text, in its order. An Error if it is no YAML; `name` is what it calls the text.
+std::vector<KeyAndValue> config_keys(const std::string& name, const std::string& text);
+
 struct KeyDifference {
   std::string key;   // "train.max_steps"
   std::string a, b;  // the values in YAML; "-": it has no such key

@@ -26,6 +26,9 @@ struct Addition : ComputedTask {
   }
 
   ModelSizes sizes() const override { return {.vocab_size = 12, .classes = 12, .max_length = 3 * num_digits + 2}; }
+  std::string token_text(TokenKind /*kind*/, int32_t id) const override {
+    return id == plus ? "+" : id == equals ? "=" : std::to_string(id);
+  }
   // Only the digits of the sum are targets: functions of what may be looked at.
   std::optional<double> best_loss(const Batch& /*batch*/) const override { return 0; }
 

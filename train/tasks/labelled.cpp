@@ -89,6 +89,9 @@ class Labelled : public Task {
     return batch(split, in_file);
   }
   std::string summary(Split split) const override;
+  std::string token_text(TokenKind kind, int32_t id) const override {
+    return kind == TokenKind::target ? labels_.name(id) : encoding_.text(id);
+  }
 
   void save(const std::filesystem::path& run) const override {
     encoding_.save(run);

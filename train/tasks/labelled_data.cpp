@@ -49,6 +49,10 @@ int64_t Encoding::encode(std::string_view text, const std::function<void(int32_t
   return unknown;
 }
 
+std::string Encoding::text(int32_t id) const {
+  return tokenizer_ ? shown_bytes(tokenizer_->bytes(id)) : vocabulary_.name(id);
+}
+
 const char* Encoding::unit() const {
   return tokenizer_ ? "tokens" : symbols_ == Symbols::characters ? "characters" : "words";
 }

@@ -33,6 +33,7 @@ class Encoding {
   // Hands the ids of a text to `sink`, and returns how many of them are <unk>. An EncodingError if a tokenizer does not
   // know a character.
   int64_t encode(std::string_view text, const std::function<void(int32_t)>& sink) const;
+  std::string text(int32_t id) const;
   const char* unit() const;  // "words"
   bool has_unknown() const { return !tokenizer_; }
   void save(const std::filesystem::path& run) const;  // as tokenizer.json or vocabulary.json

@@ -60,6 +60,10 @@ struct Modular : Task {
             .mask = Mask::causal()};
   }
 
+  std::string token_text(TokenKind /*kind*/, int32_t id) const override {
+    return id == modulus ? "=" : std::to_string(id);
+  }
+
   // Every target is a function of what may be looked at.
   std::optional<double> best_loss(const Batch& /*batch*/) const override { return 0; }
 

@@ -110,6 +110,10 @@ class Pairs : public Task, public SourceToTarget {
     return text;
   }
 
+  std::string token_text(TokenKind kind, int32_t id) const override {
+    return (kind == TokenKind::source ? source_vocabulary_ : target_vocabulary_).name(id);
+  }
+
   void save(const std::filesystem::path& run) const override {
     replace_file(run / source_name, source_vocabulary_.json());
     replace_file(run / target_name, target_vocabulary_.json());

@@ -62,6 +62,8 @@ class Text : public Task {
     return windows(split, examples, seq_len_);
   }
 
+  std::string token_text(TokenKind /*kind*/, int32_t id) const override { return shown_bytes(tokenizer_->bytes(id)); }
+
   void save(const std::filesystem::path& run) const override { replace_file(run / saved_name, tokenizer_->json()); }
 
  private:

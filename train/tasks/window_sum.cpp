@@ -23,6 +23,9 @@ struct WindowSum : ComputedTask {
   ModelSizes sizes() const override {
     return {.vocab_size = modulus + 1, .classes = modulus, .max_length = 2 * length, .asked_places = length};
   }
+  std::string token_text(TokenKind /*kind*/, int32_t id) const override {
+    return id == modulus ? "|" : std::to_string(id);
+  }
   // Every target is a function of what may be looked at.
   std::optional<double> best_loss(const Batch& /*batch*/) const override { return 0; }
 

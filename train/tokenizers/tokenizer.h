@@ -49,6 +49,9 @@ class Tokenizer {
   std::string decode(std::span<const int32_t> ids) const;
 };
 
+// The bytes of a token as UTF-8: what is none, and control characters but newlines and tabs, as \xNN.
+std::string shown_bytes(std::string_view bytes);
+
 std::unique_ptr<Tokenizer> bytes_tokenizer();
 
 // The characters of the texts. An EncodingError if one is not UTF-8.

@@ -1,0 +1,409 @@
+// `transformlet report`: the page of a run, whatever the run is like.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tests/program/program_tools.h"
+#include "tests/program/small_config.h"
+
+namespace transformlet {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// The data in a page.
+Json data_of(const std::string& page) {
+  const std::string begin = R"(<script type="application/json" id="data">)", end = "</script>";
+  const size_t from = page.find(begin) + begin.size();
+  EXPECT_NE(page.find(begin), page.npos);
+  EXPECT_EQ(page.find(begin, from), page.npos);
+  return Json::parse(page.substr(from, page.find(end, from) - from));
+}
+
+bool mentions(const Json& missing, const std::string& words) {
+  return std::ranges::any_of(
+      missing, [&](const Json& sentence) { return sentence.get<std::string>().find(words) != std::string::npos; });
+}
+
+class Report : public testing::Test {
+ protected:
+  Report() { write_bytes(folder.path / "small.yaml", small_config); }
+
+  Outcome run(const Arguments& arguments) const { return run_program(folder.path, arguments); }
+  std::string read(const std::string& path) const { return bytes_of_file(folder.path / path); }
+
+  // Trains, without a page, and gives what a report says of it.
+  Json trained(const std::string& config, const Arguments& overrides = {}) const {
+    Arguments arguments = {"train", config, "--run", "run", "train.report=false"};
+    arguments.insert(arguments.end(), overrides.begin(), overrides.end());
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_FALSE(fs::exists(folder.path / "run/report.html"));
+    return reported();
+  }
+
+  Json reported() const {
+    const Outcome outcome = run({"report", "run"});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, "report: run/report.html\n");
+    EXPECT_EQ(outcome.err, "");
+    const Json report = data_of(read("run/report.html"));
+    EXPECT_EQ(report.at("format"), 1);
+    EXPECT_EQ(report.at("runs").size(), 1u);
+    return report.at("runs")[0];
+  }
+
+  TemporaryFolder folder;
+};
+
+TEST_F(Report, OfAnEncoder) {
+  const Json run = trained("small.yaml");
+  EXPECT_EQ(run.at("missing"), Json::array());
+  EXPECT_EQ(run.at("state"), "finished");
+  EXPECT_EQ(run.at("task"), "reverse");
+  EXPECT_EQ(run.at("kind"), "encoder");
+  EXPECT_EQ(run.at("step"), 60);
+  EXPECT_EQ(run.at("checkpoints"), Json({10, 20, 30, 40, 50, 60}));
+  const auto test_loss =
+      std::ranges::find(run.at("figures"), Json("test/loss"), [](const Json& f) { return f["name"]; });
+  ASSERT_NE(test_loss, run.at("figures").end());
+  EXPECT_EQ((*test_loss)["best"], 0.0);
+
+  const Json& attention = run.at("attention");
+  EXPECT_EQ(attention.at("checkpoints").size(), 6u);
+  EXPECT_EQ(attention.at("examples").size(), 6u);
+  ASSERT_EQ(attention.at("maps").size(), 2u);
+  const Json& map = attention.at("maps")[1];
+  EXPECT_EQ(map.at("name"), "encoder.blocks.1.attention");
+  EXPECT_EQ(map.at("heads_labels").size(), 6u);
+  EXPECT_EQ(map.at("heads_labels")[5].size(), 2u);
+  EXPECT_EQ(map.at("weights")[5][5].at("values").at("shape"), Json({2, 6, 6}));
+  EXPECT_TRUE(map.at("weights")[5][5].at("visible").is_null());
+
+  ASSERT_EQ(run.at("examples").size(), 6u);
+  const Json& tokens = run.at("examples")[0].at("sequences").at("tokens");
+  ASSERT_EQ(tokens.size(), 6u);
+  const Json& places = run.at("predictions")[0].at("places");
+  ASSERT_EQ(places.size(), 6u);
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(places[i].at("target"), tokens[5 - i]);
+  EXPECT_EQ(places[0].at("top").size(), 5u);
+  EXPECT_FALSE(places[0].contains("layers"));
+  double sum = 0;
+  for (const Json& top : places[0].at("top")) sum += top.at("probability").get<double>();
+  EXPECT_NEAR(sum, 1, 5e-5);  // five probabilities of five digits
+
+  int64_t count = 0;
+  for (const Json& bin : run.at("calibration").at("bins")) count += bin.at("count").get<int64_t>();
+  EXPECT_EQ(count, 50 * 6);                  // all test examples
+  EXPECT_EQ(run.at("spectra").size(), 12u);  // two embeddings, four matrices a block, two of the head
+  EXPECT_EQ(run.at("embeddings")[0].at("name"), "input.embedding.weight");
+  EXPECT_EQ(run.at("embeddings")[0].at("tokens"), Json({"0", "1", "2", "3", "4"}));
+  EXPECT_EQ(run.at("embeddings")[0].at("checkpoints").size(), 6u);
+}
+
+// Right and wrong as an evaluation has it: half of the examples each, where there are so many.
+TEST_F(Report, ShowsRightAndWrongExamples) {
+  // Stopped while it learns: of 50 examples it has some right and some wrong.
+  const Json run = trained(
+      "small.yaml", {"train.max_steps=350", "model.dropout=0", "model.input_dropout=0", "optimizer.learning_rate=1e-2",
+                     "task.train_size=2000", "evaluate.every=0", "checkpoint.every=null"});
+  bool has_right = false, has_wrong = false;
+  for (const Json& prediction : run.at("predictions")) {
+    bool all_right = true;
+    for (const Json& place : prediction.at("places")) {
+      all_right = all_right && place.at("top")[0].at("token") == place.at("target");
+    }
+    EXPECT_EQ(prediction.at("right"), all_right);
+    (all_right ? has_right : has_wrong) = true;
+  }
+  EXPECT_TRUE(has_right);
+  EXPECT_TRUE(has_wrong);
+}
+
+TEST_F(Report, ConfigTellsWhatDiffers) {
+  const Json run = trained("small.yaml");
+  const auto key = [&](const std::string& name) {
+    for (const Json& entry : run.at("config")) {
+      if (entry.at("key") == name) return entry;
+    }
+    return Json();
+  };
+  EXPECT_EQ(key("train.batch_size"),
+            Json({{"key", "train.batch_size"}, {"value", "32"}, {"default", "64"}, {"differs", true}}));
+  EXPECT_EQ(key("train.dtype").at("differs"), false);
+  EXPECT_EQ(key("model.num_heads").at("value"), "2");
+}
+
+TEST_F(Report, OfADecoder) {
+  write_bytes(folder.path / "recall.yaml", R"(
+task: {name: recall, vocab_size: 16, seq_len: 12, num_pairs: 2, train_size: 100, val_size: 10, test_size: 10}
+model: {kind: decoder, num_layers: 2, num_heads: 2, num_kv_heads: 1, d_model: 16, window: 5, position: rope}
+train: {max_steps: 6, batch_size: 8}
+checkpoint: {every: 3}
+)");
+  const Json run = trained("recall.yaml");
+  EXPECT_EQ(run.at("missing"), Json::array());
+  const Json& weights = run.at("attention").at("maps")[0].at("weights")[0][0];
+  // The window's band: of 12 queries in two bytes each, the first sees itself alone.
+  EXPECT_EQ(weights.at("visible").at("shape"), Json({12, 2}));
+  const Json& place = run.at("predictions")[0].at("places")[0];
+  ASSERT_EQ(place.at("layers").size(), 3u);
+  EXPECT_EQ(place.at("layers")[0].at("name"), "embedding");
+  EXPECT_EQ(place.at("layers")[2].at("name"), "blocks.1");
+  // After the last block the lens is the model.
+  EXPECT_EQ(place.at("layers")[2].at("target_probability"), place.at("target_probability"));
+}
+
+TEST_F(Report, LongSequencesAreKeptAsFactors) {
+  write_bytes(folder.path / "long.yaml", R"(
+task: {name: repeat, vocab_size: 16, seq_len: 300, train_size: 20, val_size: 4, test_size: 4}
+model: {kind: decoder, num_layers: 1, num_heads: 4, num_kv_heads: 2, d_model: 16, position: alibi}
+train: {max_steps: 2, batch_size: 4}
+)");
+  const Json run = trained("long.yaml");
+  const Json& map = run.at("attention").at("maps")[0];
+  const Json& weights = map.at("weights")[0][0];
+  EXPECT_EQ(map.at("kv_heads"), 2);
+  EXPECT_EQ(weights.at("kind"), "factors");
+  EXPECT_EQ(weights.at("query").at("shape"), Json({4, 300, 4}));
+  EXPECT_EQ(weights.at("key").at("shape"), Json({2, 300, 4}));
+  EXPECT_EQ(weights.at("normalizer").at("shape"), Json({4, 300}));
+  EXPECT_EQ(weights.at("scale"), 0.5);
+  EXPECT_EQ(weights.at("causal"), true);
+  EXPECT_EQ(weights.at("lengths"), 300);
+  EXPECT_EQ(weights.at("bias_slopes"), Json({0.25, 0.0625, 0.015625, 0.00390625}));
+  EXPECT_EQ(run.at("predictions")[0].at("cut"), true);
+}
+
+// Weights without a softmax are negative too, and have no factors.
+TEST_F(Report, OfLinearAttention) {
+  const char* const config = R"(
+task: {{name: window_sum, length: {}, train_size: 40, val_size: 8, test_size: 8}}
+model: {{kind: decoder, num_layers: 1, num_heads: 1, d_model: 16, attention: linear, tie_embeddings: false,
+        init_deviation: 0.5}}
+train: {{max_steps: 2, batch_size: 8}}
+)";
+  write_bytes(folder.path / "short.yaml", fmt::format(fmt::runtime(config), 8));
+  const Json run = trained("short.yaml");
+  EXPECT_EQ(run.at("missing"), Json::array());
+  const Json& map = run.at("attention").at("maps")[0];
+  const Json& range = map.at("weights")[0][0].at("range");
+  EXPECT_LT(range[0], 0);
+  EXPECT_GE(range[1], 1);
+  EXPECT_EQ(map.at("heads_labels")[0][0].at("scores"), Json::object());
+  fs::remove_all(folder.path / "run");
+  write_bytes(folder.path / "long.yaml", fmt::format(fmt::runtime(config), 200));
+  const Json long_run = trained("long.yaml");
+  EXPECT_TRUE(mentions(long_run.at("missing"), "without a softmax")) << long_run.at("missing");
+  EXPECT_TRUE(long_run.at("attention").at("maps")[0].at("weights")[0][0].is_null());
+}
+
+TEST_F(Report, OfAnEncoderDecoder) {
+  std::string pairs;
+  for (const char a : std::string("abcdefgh")) {
+    for (const char b : std::string("abcdefgh")) pairs += fmt::format("{}{}\t{}{}{}\n", a, b, b, a, a);
+  }
+  write_bytes(folder.path / "pairs.tsv", pairs);
+  write_bytes(folder.path / "pairs.yaml", R"(
+task: {name: pairs, path: pairs.tsv, val_fraction: 0.2, test_fraction: 0.2}
+model: {kind: encoder_decoder}
+train: {max_steps: 4, batch_size: 8}
+)");
+  const Json run = trained("pairs.yaml");
+  const Json& sequences = run.at("examples")[0].at("sequences");
+  ASSERT_EQ(sequences.at("source").size(), 2u);
+  ASSERT_EQ(sequences.at("tokens").size(), 4u);
+  EXPECT_EQ(sequences.at("tokens")[0], "<end>");
+  EXPECT_EQ(sequences.at("tokens")[1], sequences.at("source")[1]);
+  bool has_cross = false;
+  for (const Json& map : run.at("attention").at("maps")) {
+    if (map.at("name").get<std::string>().find("cross") == std::string::npos) continue;
+    has_cross = true;
+    EXPECT_EQ(map.at("queries"), "tokens");
+    EXPECT_EQ(map.at("keys"), "source");
+    EXPECT_EQ(map.at("weights")[0][0].at("values").at("shape")[2], 2);
+  }
+  EXPECT_TRUE(has_cross);
+  EXPECT_EQ(run.at("embeddings").size(), 2u);
+}
+
+TEST_F(Report, OfAClassifier) {
+  std::string lines;
+  for (int i = 0; i < 60; ++i) lines += i % 2 == 0 ? fmt::format("good\tbon {}\n", i) : fmt::format("bad\tmal {}\n", i);
+  write_bytes(folder.path / "labels.tsv", lines);
+  write_bytes(folder.path / "labelled.yaml", R"(
+task: {name: labelled, path: labels.tsv, min_count: 1}
+model: {kind: classifier, pooling: cls}
+train: {max_steps: 3, batch_size: 8}
+)");
+  const Json run = trained("labelled.yaml");
+  const Json& place = run.at("predictions")[0].at("places")[0];
+  EXPECT_EQ(place.at("place"), -1);
+  EXPECT_TRUE(place.at("target") == "good" || place.at("target") == "bad");
+  EXPECT_EQ(place.at("top").size(), 2u);
+  const Json& tokens = run.at("examples")[0].at("sequences").at("tokens");
+  EXPECT_EQ(tokens[0], "[CLS]");
+  EXPECT_EQ(run.at("attention").at("maps")[0].at("weights")[0][0].at("values").at("shape")[1], tokens.size());
+}
+
+TEST_F(Report, OfRealNumbers) {
+  write_bytes(folder.path / "real.yaml", R"(
+task: {name: chebyshev}
+model: {kind: mlp}
+train: {max_steps: 3, batch_size: 4}
+)");
+  const Json run = trained("real.yaml");
+  EXPECT_FALSE(run.contains("attention"));
+  EXPECT_FALSE(run.contains("predictions"));
+  EXPECT_FALSE(run.contains("calibration"));
+  EXPECT_GT(run.at("spectra").size(), 0u);
+  EXPECT_GT(run.at("curves").at("metrics").size(), 3u);
+}
+
+TEST_F(Report, SeveralRunsSideBySide) {
+  trained("small.yaml");
+  train_run(folder.path, "small.yaml", "other", {"seed=8", "train.max_steps=7"});
+  const Outcome outcome = run({"report", "run", "other", "--output", "both.html"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "report: both.html\n");
+  const Json report = data_of(read("both.html"));
+  ASSERT_EQ(report.at("runs").size(), 2u);
+  EXPECT_EQ(report.at("runs")[0].at("step"), 60);
+  EXPECT_EQ(report.at("runs")[1].at("step"), 7);
+}
+
+TEST_F(Report, SideFilesAreShown) {
+  trained("small.yaml");
+  EXPECT_EQ(run({"landscape", "run", "--points", "5", "--output", "run/landscape.tsv"}).status, 0);
+  EXPECT_EQ(run({"landscape", "run/checkpoints/step-10", "run", "--points", "7", "--output", "run/landscape_line.tsv"})
+                .status,
+            0);
+  run({"gradcheck", "small.yaml", "--json", "run/gradcheck.json"});
+  Json run = reported();
+  EXPECT_EQ(run.at("missing"), Json::array());
+  EXPECT_EQ(run.at("landscape").at("line").at("positions").size(), 7u);
+  EXPECT_EQ(run.at("landscape").at("plane").at("x").size(), 5u);
+  ASSERT_EQ(run.at("landscape").at("plane").at("losses").size(), 5u);
+  EXPECT_EQ(run.at("landscape").at("plane").at("losses")[4].size(), 5u);
+  EXPECT_GT(run.at("gradcheck").at("rows").size(), 10u);
+  write_bytes(folder.path / "run/landscape.tsv", "x\ty\tloss\n1\t2\n");
+  write_bytes(folder.path / "run/gradcheck.json", "{");
+  run = reported();
+  EXPECT_TRUE(mentions(run.at("missing"), "landscape.tsv: it is damaged"));
+  EXPECT_TRUE(mentions(run.at("missing"), "gradcheck.json: it is damaged"));
+  EXPECT_FALSE(run.contains("gradcheck"));
+}
+
+TEST_F(Report, TrainingEndsWithOne) {
+  const Outcome outcome = run({"train", "small.yaml", "--run", "run", "train.max_steps=3"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_TRUE(outcome.err.ends_with("report: run/report.html\n")) << outcome.err;
+  EXPECT_TRUE(outcome.out.ends_with("run: run\n")) << outcome.out;
+  Json run_at_end = data_of(read("run/report.html")).at("runs")[0];
+  // It says the same as one that is made later.
+  EXPECT_EQ(run_at_end, reported());
+}
+
+// A folder in the file's place: root may write anywhere else.
+TEST_F(Report, TrainingDoesNotFailForWantOfOne) {
+  train_run(folder.path, "small.yaml", "run", {"train.max_steps=3"});
+  fs::remove(folder.path / "run/report.html");
+  fs::create_directories(folder.path / "run/report.html/in the way");
+  const Outcome outcome = run({"train", "--resume", "run", "train.max_steps=4"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_NE(outcome.err.find("warning: there is no report: run/report.html: "), std::string::npos) << outcome.err;
+  const Outcome again = run({"report", "run"});
+  EXPECT_EQ(again.status, 1);
+  EXPECT_TRUE(again.err.starts_with("error: run/report.html: ")) << again.err;
+}
+
+TEST_F(Report, OfNoRunIsRefused) {
+  fs::create_directories(folder.path / "empty");
+  for (const std::string name : {"empty", "none", "small.yaml"}) {
+    const Outcome outcome = run({"report", name});
+    EXPECT_EQ(outcome.status, 2) << name;
+    EXPECT_EQ(outcome.err,
+              "report: " + name + " is not the folder of a run (it has neither config.yaml nor metrics.jsonl)\n");
+  }
+  EXPECT_EQ(run({"report"}).status, 2);
+}
+
+// What is broken is named, and all else is there.
+TEST_F(Report, OfADamagedRun) {
+  trained("small.yaml");
+  const auto append = [&](const char* path, const std::string& text) {
+    write_bytes(folder.path / path, read(path) + text);
+  };
+  append("run/metrics.jsonl", R"({"step": 60, "train/loss": nul)");
+  append("run/events.jsonl", "{}\n");
+  write_bytes(folder.path / "run/environment.json", "{");
+  write_bytes(folder.path / "run/checkpoints/step-30/weights.safetensors", "x");
+  fs::remove(folder.path / "run/checkpoints/step-60/state.json");
+  const Json run = reported();
+  const Json& missing = run.at("missing");
+  EXPECT_TRUE(mentions(missing, "metrics.jsonl: its last line is half-written, and left out")) << missing;
+  EXPECT_TRUE(mentions(missing, "events.jsonl: line ")) << missing;
+  EXPECT_TRUE(mentions(missing, "environment.json: it is damaged")) << missing;
+  EXPECT_TRUE(mentions(missing, "step-30")) << missing;
+  EXPECT_TRUE(mentions(missing, "step-60")) << missing;
+  EXPECT_EQ(run.at("checkpoints"), Json({10, 20, 40, 50}));
+  EXPECT_EQ(run.at("attention").at("checkpoints"), Json({10, 20, 40, 50}));
+  EXPECT_EQ(run.at("predictions").size(), 6u);
+}
+
+TEST_F(Report, OfARunOfAnotherVersion) {
+  trained("small.yaml");
+  const std::string config = read("run/config.yaml");
+  write_bytes(folder.path / "run/config.yaml", config + "later: {key: <script>alert(1)</script>}\n");
+  const Json run = reported();
+  EXPECT_TRUE(mentions(run.at("missing"), "config.yaml: this program can't make the model again"));
+  EXPECT_TRUE(mentions(run.at("missing"), "later: unknown key"));
+  EXPECT_EQ(run.at("config").back().at("value"), "<script>alert(1)</script>");
+  EXPECT_EQ(run.at("config").back().at("differs"), false);
+  EXPECT_EQ(run.at("task"), "reverse");
+  EXPECT_FALSE(run.contains("attention"));
+  EXPECT_GT(run.at("curves").at("metrics").size(), 3u);
+  EXPECT_EQ(run.at("spectra").size(), 12u);  // of the checkpoints alone
+  EXPECT_EQ(read("run/report.html").find("<script>alert(1)"), std::string::npos);
+}
+
+TEST_F(Report, OfFilesAlone) {
+  trained("small.yaml");
+  fs::remove_all(folder.path / "run/checkpoints");
+  EXPECT_TRUE(mentions(reported().at("missing"), "checkpoints: there is none"));
+  fs::remove(folder.path / "run/config.yaml");
+  EXPECT_TRUE(mentions(reported().at("missing"), "config.yaml"));
+  fs::remove(folder.path / "run/events.jsonl");
+  const Json run = reported();
+  EXPECT_TRUE(mentions(run.at("missing"), "events.jsonl: there is no such file"));
+  EXPECT_EQ(run.at("state"), "unfinished");
+  EXPECT_TRUE(run.at("seconds").is_null());
+  EXPECT_EQ(run.at("step"), 60);
+  EXPECT_GT(run.at("curves").at("metrics").size(), 3u);
+}
+
+// Bytes of anybody's may be in a text: the page stays UTF-8, and nothing of it ends the data's element.
+TEST_F(Report, OfATextWithAnything) {
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += static_cast<char>(i * i % 251);
+  for (int i = 0; i < 50; ++i) text += "</script><!-- \xe2\x80\xa8 \xff";
+  write_bytes(folder.path / "text.bin", text);
+  write_bytes(folder.path / "text.yaml", R"(
+task: {name: text, path: text.bin, seq_len: 32, val_fraction: 0.2}
+model: {kind: decoder, num_layers: 1, d_model: 16, num_heads: 1}
+train: {max_steps: 2, batch_size: 4}
+)");
+  const Json run = trained("text.yaml");
+  std::string all;
+  for (const Json& example : run.at("examples")) {
+    for (const Json& token : example.at("sequences").at("tokens")) all += token.get<std::string>();
+  }
+  EXPECT_NE(all.find("</script><!-- \\xe2\\x80\\xa8 \\xff"), std::string::npos) << all;
+  const std::string page = read("run/report.html");
+  EXPECT_NE(page.find("\\u003c"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace transformlet
