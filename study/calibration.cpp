@@ -52,6 +52,10 @@ struct CalibrationProbe : Probe {
   static constexpr const char* name = "calibration";
   static constexpr const char* help = "is the model as often right as it says? expected calibration error";
 
+  std::string misfit(const Model& /*model*/, const ModelSizes& sizes) const override {
+    return sizes.features == 0 ? "" : "measures probabilities, and this task's outputs are none";
+  }
+
   Measurements measure(const ProbeView& view) const override {
     const NoRecording off;
     if (counted_targets(view.targets) == 0) return {};

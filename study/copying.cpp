@@ -30,7 +30,7 @@ struct Copying : Probe {
   static constexpr const char* name = "copying";
   static constexpr const char* help = "of each head: does it copy the tokens that it looks at? of decoders";
 
-  std::string misfit(const Model& model) const override {
+  std::string misfit(const Model& model, const ModelSizes& /*sizes*/) const override {
     const auto* const decoder = dynamic_cast<const Decoder*>(&model);
     if (decoder == nullptr) return "compares the embedding with the head: it needs model.kind: decoder";
     return unembedding(*decoder).dim(0) == decoder->embedding.weight.dim(0)

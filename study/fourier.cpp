@@ -102,6 +102,11 @@ struct Fourier : Probe {
   int64_t keys = 5;
   std::vector<int64_t> frequencies;
 
+  std::string misfit(const Model& /*model*/, const ModelSizes& sizes) const override {
+    const bool is_modular = sizes.max_length == 3 && sizes.asked_places == 1 && sizes.vocab_size == sizes.classes + 1;
+    return is_modular ? "" : "measures how residues are added: it needs task.name: modular";
+  }
+
   Measurements measure(const ProbeView& view) const override {
     const NoRecording off;
     const Tokens& ids = view.examples.ids;

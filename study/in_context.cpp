@@ -30,6 +30,11 @@ struct InContext : Probe {
     field.check([&] { return early.value_or(1) < late; }, {"early", "late"}, "must be less than late");
   }
 
+  std::string misfit(const Model& /*model*/, const ModelSizes& sizes) const override {
+    if (sizes.features > 0) return "measures the loss of tokens, and this task has none";
+    return sizes.whole_sequences ? "compares places, and this task judges sequences as a whole" : "";
+  }
+
   Measurements measure(const ProbeView& view) const override {
     if (view.targets.shape().rank() != 2) return {};  // sequences are judged as a whole
     const NoRecording off;

@@ -23,6 +23,7 @@
 #include <cmath>
 
 #include "autograd/graph.h"
+#include "study/kept_weights.h"
 #include "study/probe.h"
 
 namespace transformlet {
@@ -52,43 +53,21 @@ double loss_of(const LossParts& parts, const TensorList& weights, TensorList& gr
   return loss;
 }
 
-// Weights that wander about, and are what they were when this ends.
-class Wanderer {
- public:
-  explicit Wanderer(TensorList weights) : weights_(std::move(weights)) {
-    for (const Tensor& weight : weights_) start_.push_back(copy(weight));
+// One step of the walk that began at `start`.
+void walk(TensorList& weights, const TensorList& start, const TensorList& gradients, double gradient_scale,
+          double localisation, double size, RandomStream& stream) {
+  for (size_t i = 0; i < weights.size(); ++i) {
+    with_dtype(weights[i].dtype(), [&]<class T>() {
+      const T *const begun = start[i].data<T>(), *const gradient = gradients[i].data<T>();
+      T* const weight = overwrite<T>(weights[i]);
+      for (int64_t j = 0; j < weights[i].size(); ++j) {
+        const double drift = gradient_scale * static_cast<double>(gradient[j]) +
+                             localisation * (static_cast<double>(weight[j]) - static_cast<double>(begun[j]));
+        weight[j] += static_cast<T>(std::sqrt(size) * stream.normal() - size / 2 * drift);
+      }
+    });
   }
-  ~Wanderer() { put_back(); }
-  Wanderer(const Wanderer&) = delete;
-  Wanderer& operator=(const Wanderer&) = delete;
-
-  const TensorList& weights() const { return weights_; }
-
-  void put_back() {
-    for (size_t i = 0; i < weights_.size(); ++i) {
-      with_dtype(weights_[i].dtype(),
-                 [&]<class T>() { std::copy_n(start_[i].data<T>(), weights_[i].size(), overwrite<T>(weights_[i])); });
-    }
-  }
-
-  void step(const TensorList& gradients, double gradient_scale, double localisation, double size,
-            RandomStream& stream) {
-    for (size_t i = 0; i < weights_.size(); ++i) {
-      with_dtype(weights_[i].dtype(), [&]<class T>() {
-        const T *const start = start_[i].data<T>(), *const gradient = gradients[i].data<T>();
-        T* const weight = overwrite<T>(weights_[i]);
-        for (int64_t j = 0; j < weights_[i].size(); ++j) {
-          const double drift = gradient_scale * static_cast<double>(gradient[j]) +
-                               localisation * (static_cast<double>(weight[j]) - static_cast<double>(start[j]));
-          weight[j] += static_cast<T>(std::sqrt(size) * stream.normal() - size / 2 * drift);
-        }
-      });
-    }
-  }
-
- private:
-  TensorList weights_, start_;
-};
+}
 
 struct LocalLearningCoefficient : Probe {
   static constexpr const char* name = "local_learning_coefficient";
@@ -124,18 +103,18 @@ struct LocalLearningCoefficient : Probe {
     }
 
     std::vector<double> estimates;
-    Wanderer wanderer(view.parameters.tensors());
+    TensorList weights = view.parameters.tensors();
     for (int64_t chain = 0; chain < chains; ++chain) {
-      wanderer.put_back();
+      const KeptWeights start(view.parameters);
       RandomStream stream(view.key / "chain" / chain);
       double sum = 0;
       TensorList gradients;
       for (int64_t draw = 0; draw < burn_in + draws && std::isfinite(sum); ++draw) {
-        const double loss = loss_of(parts_of(draw), wanderer.weights(), gradients);
+        const double loss = loss_of(parts_of(draw), weights, gradients);
         if (draw >= burn_in || !std::isfinite(loss)) {
           sum += loss - base[is_whole ? 0 : static_cast<size_t>(std::max(draw - burn_in, int64_t{0}))];
         }
-        wanderer.step(gradients, scale, localisation, step_size, stream);
+        walk(weights, start.values(), gradients, scale, localisation, step_size, stream);
       }
       if (std::isfinite(sum)) estimates.push_back(scale * sum / static_cast<double>(draws));
     }

@@ -69,10 +69,10 @@ struct LogitLens : Probe {
   static constexpr const char* name = "logit_lens";
   static constexpr const char* help = "what a decoder would say after each block, and each layer's part of the logits";
 
-  std::string misfit(const Model& model) const override {
-    return dynamic_cast<const Decoder*>(&model) != nullptr
-               ? ""
-               : "gives the residual stream to the head: it needs model.kind: decoder";
+  std::string misfit(const Model& model, const ModelSizes& sizes) const override {
+    if (dynamic_cast<const Decoder*>(&model) == nullptr)
+      return "gives the residual stream to the head: it needs model.kind: decoder";
+    return sizes.features == 0 ? "" : "measures probabilities, and this task's outputs are none";
   }
 
   Measurements measure(const ProbeView& view) const override {

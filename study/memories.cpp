@@ -17,9 +17,10 @@ struct Memories : Probe {
   static constexpr const char* help =
       "of feed-forward layers: do units promote what follows the token that triggers them?";
 
-  std::string misfit(const Model& model) const override {
+  std::string misfit(const Model& model, const ModelSizes& sizes) const override {
     const auto* const decoder = dynamic_cast<const Decoder*>(&model);
     if (decoder == nullptr) return "compares hidden units with the head: it needs model.kind: decoder";
+    if (sizes.features > 0) return "looks at tokens, and this task has none";
     return decoder->blocks.blocks.front().feed_forward ? "" : "looks at feed-forward layers, and this model has none";
   }
 

@@ -66,8 +66,9 @@ class Probe {
   }
   const Cadence& cadence() const { return cadence_; }
   virtual bool wants_updates() const { return false; }
-  // Why it can't measure such a model, which may be one without memory (Scope::dry); empty: it can.
-  virtual std::string misfit(const Model& /*model*/) const { return {}; }
+  // Why it can't measure such a model, which may be one without memory (Scope::dry), on a task that asks this of it;
+  // empty: it can.
+  virtual std::string misfit(const Model& /*model*/, const ModelSizes& /*sizes*/) const { return {}; }
 
   // Names below the probe's own, and numbers: "encoder.blocks.0.attention.qkv.weight/weight".
   virtual Measurements measure(const ProbeView& view) const = 0;

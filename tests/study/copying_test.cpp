@@ -101,11 +101,11 @@ TEST(CopyingProbe, IsForDecodersWithAnIdForEachClass) {
     std::vector<NamedLayer> layers() const override { return {}; }
   };
   const auto probe = registry<Probe>().at("copying").make();
-  EXPECT_EQ(probe->misfit(Other()), "compares the embedding with the head: it needs model.kind: decoder");
-  EXPECT_EQ(probe->misfit(SmallDecoder().model), "");
+  EXPECT_EQ(probe->misfit(Other(), {}), "compares the embedding with the head: it needs model.kind: decoder");
+  EXPECT_EQ(probe->misfit(SmallDecoder().model, {}), "");
   Parameters parameters;
   const Decoder two_classes(Scope::dry(parameters), small_decoder(), {.vocab_size = 11, .classes = 2, .max_length = 9});
-  EXPECT_EQ(probe->misfit(two_classes),
+  EXPECT_EQ(probe->misfit(two_classes, {}),
             "compares what is read with what is predicted: the task has other classes than ids");
 }
 

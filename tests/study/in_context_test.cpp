@@ -57,5 +57,14 @@ TEST(InContextProbe, LeavesOutWhatIsNoTarget) {
   EXPECT_TRUE(measure(1, {0, 0}).empty());
 }
 
+TEST(InContextProbe, IsForTasksThatAskAtPlaces) {
+  const auto probe = registry<Probe>().at("in_context").make();
+  EXPECT_EQ(probe->misfit(Learner(2), {.vocab_size = 2, .classes = 2}), "");
+  EXPECT_EQ(probe->misfit(Learner(2), {.vocab_size = 2, .classes = 2, .whole_sequences = true}),
+            "compares places, and this task judges sequences as a whole");
+  EXPECT_EQ(probe->misfit(Learner(2), {.classes = 1, .features = 3}),
+            "measures the loss of tokens, and this task has none");
+}
+
 }  // namespace
 }  // namespace transformlet

@@ -45,16 +45,21 @@ struct Parabola {
   Tensor h;
 };
 
-constexpr const char* keys = "chains: 8, draws: 800, burn_in: 100, step_size: 1.0e-3, localisation: 3";
+constexpr const char* walk = "chains: 8, draws: 800, burn_in: 100, step_size: 1.0e-3, localisation: ";
 
 // A coordinate is w' = (1 - e k / 2) w + sqrt(e) normal with k = n b h + localisation, so its variance is
 // 1 / (k (1 - e k / 4)); without discretisation and localisation each that matters would count 1/2.
 TEST(LocalLearningCoefficient, OfAParabolaIsThatOfTheWalk) {
   const Parabola parabola;
-  for (const double inverse_temperature : {1 / std::log(1000.0), 0.4}) {
-    auto values = measured("local_learning_coefficient", parabola.view(),
-                           keys + (inverse_temperature == 0.4 ? std::string(", inverse_temperature: 0.4") : ""));
-    const double scale = 1000 * inverse_temperature, k = scale * Parabola::curvature + 3;
+  struct Case {
+    std::string keys;
+    double inverse_temperature, localisation;
+  };
+  for (const auto& [keys, inverse_temperature, localisation] :
+       {Case{"3", 1 / std::log(1000.0), 3}, Case{"300", 1 / std::log(1000.0), 300},
+        Case{"3, inverse_temperature: 0.4", 0.4, 3}}) {
+    auto values = measured("local_learning_coefficient", parabola.view(), walk + keys);
+    const double scale = 1000 * inverse_temperature, k = scale * Parabola::curvature + localisation;
     const double exact = Parabola::width / 2 * 0.5 * scale * Parabola::curvature / (k * (1 - 1e-3 * k / 4));
     EXPECT_EQ(values["diverged"], 0);
     EXPECT_LT(values["standard_error"], 0.01 * exact);  // 8 * 800 draws of 200 numbers, which forget in some ten draws
@@ -62,14 +67,28 @@ TEST(LocalLearningCoefficient, OfAParabolaIsThatOfTheWalk) {
   }
 }
 
+// The deviation between chains by the root of their number, from the means of the first one, two and three.
+TEST(LocalLearningCoefficient, ErrorIsThatOfTheMean) {
+  const Parabola parabola;
+  const auto of_chains = [&](int64_t chains) {
+    return measured("local_learning_coefficient", parabola.view(),
+                    fmt::format("chains: {}, draws: 40, burn_in: 10", chains));
+  };
+  auto one = of_chains(1), two = of_chains(2), three = of_chains(3);
+  const double mean = three["mean"], a = one["mean"], b = 2 * two["mean"] - a, c = 3 * mean - a - b;
+  const double squares = (a - mean) * (a - mean) + (b - mean) * (b - mean) + (c - mean) * (c - mean);
+  EXPECT_GT(squares, 0);
+  EXPECT_NEAR(three["standard_error"], std::sqrt(squares / 2 / 3), 1e-12 * a);  // rounding
+}
+
 TEST(LocalLearningCoefficient, PutsTheWeightsBackToTheBit) {
   const Parabola parabola;
   Tensor w = parabola.parameters.list()[0].value;
   overwrite<double>(w)[3] = 0.1;
   const std::vector<double> before = w.to_vector();
-  const auto values = measured("local_learning_coefficient", parabola.view(), keys);
+  const auto values = measured("local_learning_coefficient", parabola.view(), walk + std::string("3"));
   EXPECT_EQ(w.to_vector(), before);
-  EXPECT_EQ(measured("local_learning_coefficient", parabola.view(), keys), values);
+  EXPECT_EQ(measured("local_learning_coefficient", parabola.view(), walk + std::string("3")), values);
 }
 
 // Of batches that differ by a constant alone the estimate is that of the whole: L(w*) is of the same batches.

@@ -64,6 +64,17 @@ TEST(AttentionProbe, ScoresHeads) {
   EXPECT_EQ(values[induction + "prefix_matching"], 1);
 }
 
+// Real vectors have no tokens to be found again; the other scores are those of the same weights.
+TEST(AttentionProbe, MeasuresHeadsOverRealVectors) {
+  Fixed model;
+  model.weights = tensor({1, 0, 0, 0.5, 0.5, 0, 0.25, 0.25, 0.5}, {1, 1, 3, 3}, DType::float64);
+  const ModelInputs tokens{.ids = Tokens({5, 5, 5}, {1, 3})}, vectors{.values = zeros({1, 3, 2}, DType::float32)};
+  auto expected = measured("attention", view_of(model, Parameters(), tokens));
+  EXPECT_EQ(expected.erase("encoder.blocks.0.attention.0/prefix_matching"), 1u);
+  EXPECT_EQ(expected.size(), 3u);
+  EXPECT_EQ(measured("attention", view_of(model, Parameters(), vectors)), expected);
+}
+
 // Padding's queries, those that may attend to nothing, and attention to another sequence do not count.
 TEST(AttentionProbe, LeavesOutWhatIsNoQuery) {
   Fixed model;

@@ -45,14 +45,15 @@ TEST(FindingMeasure, BeginsWhereItIsTold) {
   EXPECT_EQ(taken(falls, rising), 20);
 }
 
-TEST(FindingMeasure, ReadsTheLargestOfWhatMatches) {
+TEST(FindingMeasure, ReadsTheLargestOrTheLastOfWhatMatches) {
   TemporaryFolder folder;
   const auto path = folder.path / "metrics.jsonl";
   write_bytes(path,
-              "{\"step\": 0, \"a/0/x\": 1.5, \"a/1/x\": 2.5, \"a/1/y\": 9.0}\n"
+              "{\"step\": 0, \"a/0/x\": 2.5, \"a/1/x\": 1.5, \"a/1/y\": 9.0}\n"
               "{\"step\": 5, \"loss\": 3}\n"
               "{\"step\": 5, \"a/0/x\": 4, \"a/1/x\": \"NaN\"}\n");
   EXPECT_EQ(read_series(path, "a/*/x"), (Series{{0, 2.5}, {5, 4}}));
+  EXPECT_EQ(read_series(path, "a/*/x", "last"), (Series{{0, 1.5}, {5, 4}}));
   EXPECT_EQ(read_series(path, "loss"), (Series{{5, 3}}));
   EXPECT_EQ(read_series(path, "*y"), (Series{{0, 9}}));
   EXPECT_THROW(read_series(path, "a/*/z"), Error);

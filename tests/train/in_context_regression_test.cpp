@@ -69,6 +69,20 @@ TEST(InContextRegression, LeastSquaresKnowsWhatWasSeen) {
   EXPECT_GT(missed, 50);
 }
 
+// One number after 40 pairs: what even the best prediction misses is the noise, and a 1/40 for what w is not known to.
+TEST(InContextRegression, NoiseIsWhatTheBestPredictionMisses) {
+  const auto task = task_of("name: in_context_regression, features: 1, points: 41, noise: 0.5");
+  const Batch batch = task->batch(Split::train, first(1000));
+  const Tensor best = task->best_outputs(batch);
+  double squares = 0;
+  for (int64_t example = 0; example < 1000; ++example) {
+    const double error = target(batch, best, example, 80) - target(batch, batch.real_targets, example, 80);
+    squares += error * error / 1000;
+  }
+  // A mean of 1000 squares of normal numbers deviates by the root of 2 / 1000, 4.5 %: five of those.
+  EXPECT_NEAR(squares / (0.25 * (1 + 1 / 40.0)), 1, 0.22);
+}
+
 // With noise it is ridge regression: both forms of it, one of which is used with few pairs and one with many, against
 // the gradient of |X w - y|^2 + noise^2 |w|^2, which is 0 at the w of the predictions.
 TEST(InContextRegression, WithNoiseItIsRidgeRegression) {

@@ -98,7 +98,7 @@ class Reproduction {
     std::vector<double> x, y;
     for (const int64_t value : values_of(run)) {
       const std::filesystem::path metrics = job(measure.run, run, seed, value).run / "metrics.jsonl";
-      const std::optional<double> taken_value = taken(measure, read_series(metrics, measure.metric));
+      const std::optional<double> taken_value = taken(measure, read_series(metrics, measure.metric, measure.among));
       if (!taken_value || run.sweep.empty()) return taken_value;
       x.push_back(static_cast<double>(value));
       y.push_back(*taken_value);

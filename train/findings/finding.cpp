@@ -35,7 +35,9 @@ void FindingRun::describe(Fields& field) {
 
 void FindingMeasure::describe(Fields& field) {
   field("run", run, "whose metrics", required());
-  field("metric", metric, "its name; where a * stands in it, the largest of all that match", required());
+  field("metric", metric, "its name, in which a * stands for anything", required());
+  field("among", among, "which of all that match at a step: the largest value, or the last name, of the deepest layer",
+        one_of({"largest", "last"}));
   field(
       "take", take,
       "of its values over time the last, first, largest, smallest, mean; or the first step at which it rises or falls "

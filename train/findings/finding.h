@@ -37,7 +37,7 @@ struct FindingRun {
 
 // A number for each seed, read from a run's metrics.
 struct FindingMeasure {
-  std::string run, metric, take = "last";
+  std::string run, metric, among = "largest", take = "last";
   std::optional<double> level, from_level;
   int64_t from_step = 0;
   double times = 1;

@@ -12,15 +12,15 @@
 
 namespace transformlet {
 
-Series read_series(const std::filesystem::path& metrics, const std::string& metric) {
+Series read_series(const std::filesystem::path& metrics, const std::string& metric, const std::string& among) {
   Series series;
   read_metrics(metrics, [&](const nlohmann::ordered_json& values) {
-    std::optional<double> largest;
+    std::optional<double> chosen;
     for (const auto& [name, value] : values.items()) {
-      if (value.is_number() && matches_pattern(metric, name))
-        largest = std::max(largest.value_or(-INFINITY), value.get<double>());
+      if (!value.is_number() || !matches_pattern(metric, name)) continue;
+      if (!chosen || among == "last" || value.get<double>() > *chosen) chosen = value.get<double>();
     }
-    if (largest) series.emplace_back(values["step"].get<int64_t>(), *largest);
+    if (chosen) series.emplace_back(values["step"].get<int64_t>(), *chosen);
   });
   require(!series.empty(), "{}: it has no metric {}", metrics.string(), metric);
   return series;

@@ -12,9 +12,11 @@ namespace transformlet {
 
 using Series = std::vector<std::pair<int64_t, double>>;  // steps, ascending, and values
 
-// The values of a metric in a metrics.jsonl. A * in the name stands for anything: at each step the largest of all that
-// match. An Error if the file can't be read, or has no such metric.
-Series read_series(const std::filesystem::path& metrics, const std::string& metric);
+// The values of a metric in a metrics.jsonl. A * in the name stands for anything: at each step it is the largest of all
+// that match, or the last one, which is that of the deepest layer. An Error if the file can't be read, or has no such
+// metric.
+Series read_series(const std::filesystem::path& metrics, const std::string& metric,
+                   const std::string& among = "largest");
 
 // What a measure takes of a series; nothing: a level that is never reached.
 std::optional<double> taken(const FindingMeasure& measure, const Series& series);
