@@ -6,7 +6,7 @@ function attention_section(run) {
   const view = new AttentionView(run);
   view.scores = element("p", { class: "readout scores" });
   view.large_figure = figure({
-    title: view.head_name(0, 0),
+    title: view.head_name(view.layer, view.head),
     class: "large-map",
     controls: view.large.tools,
     body: [view.scores, view.large.node],
@@ -44,7 +44,7 @@ function attention_section(run) {
     svg: () => all_heads_svg(view),
     csv: () => label_rows(view),
   });
-  view.thumbs[0].node.setAttribute("aria-pressed", "true");
+  view.press();
   rove(grid, ".thumb", () => widest);
   view.load();
   return [attention_controls(view), element("div", { class: "attention" }, all, view.large_figure)];

@@ -10,8 +10,7 @@ class AttentionView {
     this.example = 0;
     this.checkpoint = this.steps.length - 1;
     this.scale = "absolute";
-    this.layer = 0;
-    this.head = 0;
+    [this.layer, this.head] = this.most_telling_head();
     this.weights = []; // by layer
     this.large = new AttentionMap(() => this.source(this.layer, this.head));
     this.thumbs = [];
@@ -32,6 +31,21 @@ class AttentionView {
 
   head_name(layer, head) {
     return `${this.maps[layer].name}, head ${head}`;
+  }
+
+  // At first the head is chosen whose kind is clearest.
+  most_telling_head() {
+    let best = [0, 0];
+    let greatest = 0;
+    this.maps.forEach((map, layer) =>
+      Array.from({ length: map.heads }, (_, head) => {
+        const label = this.label(layer, head);
+        if (!label || label.label === "uniform" || !(label.score > greatest)) return;
+        greatest = label.score;
+        best = [layer, head];
+      }),
+    );
+    return best;
   }
 
   label(layer, head) {
@@ -74,9 +88,15 @@ class AttentionView {
 
   choose(layer, head) {
     Object.assign(this, { layer, head });
-    for (const thumb of this.thumbs)
-      thumb.node.setAttribute("aria-pressed", thumb.layer === layer && thumb.head === head);
+    this.press();
     this.show_large();
+  }
+
+  // Marks the small map of the chosen head.
+  press() {
+    for (const { node, layer, head } of this.thumbs) {
+      node.setAttribute("aria-pressed", layer === this.layer && head === this.head);
+    }
   }
 }
 

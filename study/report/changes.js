@@ -13,7 +13,7 @@ const delay_words = (delay) =>
     ? "at the same step"
     : `${step_words(Math.abs(delay))} ${Math.abs(delay) === 1 ? "step" : "steps"} ${delay > 0 ? "later" : "earlier"}`;
 
-const followers_at_once = 5;
+const followers_at_once = 3;
 
 function followers_list(followers) {
   const list = (part) =>
