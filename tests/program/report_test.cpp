@@ -225,6 +225,7 @@ train: {max_steps: 3, batch_size: 4}
   EXPECT_FALSE(run.contains("attention"));
   EXPECT_FALSE(run.contains("predictions"));
   EXPECT_FALSE(run.contains("calibration"));
+  EXPECT_FALSE(run.contains("examples"));  // vectors of one number are no sequences
   EXPECT_GT(run.at("spectra").size(), 0u);
   EXPECT_GT(run.at("curves").at("metrics").size(), 3u);
 }
