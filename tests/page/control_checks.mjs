@@ -117,7 +117,7 @@ async function has_marks(page, kind) {
 }
 
 export const mark_toggle = (kind) => async (page, control) =>
-  toggle_twice(page, control, "#curves", { if_any: await has_marks(page, kind) });
+  toggle_twice(page, control, "#curves .charts", { if_any: await has_marks(page, kind) });
 
 export async function zoom_in_and_back(page, control) {
   assert.ok(await control.isDisabled());

@@ -115,21 +115,21 @@ export const handlers = {
     assert.ok((await shown()).length > names.length);
   },
 
-  "curves-x": (page, control) => try_options(page, control, "#curves"),
-  "curves-y": (page, control) => try_options(page, control, "#curves"),
-  "curves-smoothing": (page, control) => try_slider(page, control, "#curves"),
+  "curves-x": (page, control) => try_options(page, control, "#curves .charts"),
+  "curves-y": (page, control) => try_options(page, control, "#curves .charts"),
+  "curves-smoothing": (page, control) => try_slider(page, control, "#curves .charts"),
   "curves-mark-evaluations": mark_toggle("evaluations"),
   "curves-mark-checkpoints": mark_toggle("checkpoints"),
   "curves-mark-resumptions": mark_toggle("resumptions"),
   "curves-mark-phases": mark_toggle("phases"),
-  "curves-run": (page, control) => toggle_twice(page, control, "#curves"),
+  "curves-run": (page, control) => toggle_twice(page, control, "#curves .charts"),
 
   async "curves-reset"(page, control) {
     assert.ok(await control.isDisabled());
     const chart = page.locator("#curves .metric:visible .chart").first();
     await chart.focus();
-    await assert_changes(page, "#curves", "+", () => chart.press("+"));
-    await assert_changes(page, "#curves", "showing all steps", () => control.click());
+    await assert_changes(page, "#curves .charts", "+", () => chart.press("+"));
+    await assert_changes(page, "#curves .charts", "showing all steps", () => control.click());
     assert.ok(await control.isDisabled());
   },
 
@@ -151,8 +151,8 @@ export const handlers = {
     await reset.click();
   },
 
-  "attention-example": (page, control) => try_options(page, control, "#attention"),
-  "attention-checkpoint": (page, control) => try_slider(page, control, "#attention"),
+  "attention-example": (page, control) => try_options(page, control, ".attention"),
+  "attention-checkpoint": (page, control) => try_slider(page, control, ".attention"),
   "attention-scale": (page, control) => try_options(page, control, "#attention .attention", { some: true }),
 
   async "attention-head"(page, control) {
@@ -196,15 +196,15 @@ export const handlers = {
     assert.equal(panel, wanted);
   },
 
-  "spectra-weight": (page, control) => try_options(page, control, "#spectra", { some: true }),
-  "spectra-checkpoint": (page, control) => try_slider(page, control, "#spectra"),
-  "embedding-weight": (page, control) => try_options(page, control, "#embeddings"),
-  "embedding-checkpoint": (page, control) => try_slider(page, control, "#embeddings"),
+  "spectra-weight": (page, control) => try_options(page, control, "#spectra .pair", { some: true }),
+  "spectra-checkpoint": (page, control) => try_slider(page, control, "#spectra .pair"),
+  "embedding-weight": (page, control) => try_options(page, control, "#embeddings .map"),
+  "embedding-checkpoint": (page, control) => try_slider(page, control, "#embeddings .map"),
 
   async "embedding-search"(page, control) {
     const [token] = (await data_of(page)).runs[0].embeddings[0].tokens.filter((each) => each.trim() !== "");
-    await assert_changes(page, "#embeddings", "searching a token", () => control.fill(token));
-    await assert_changes(page, "#embeddings", "searching nothing", () => control.fill(""));
+    await assert_changes(page, "#embeddings .map", "searching a token", () => control.fill(token));
+    await assert_changes(page, "#embeddings .map", "searching nothing", () => control.fill(""));
   },
 };
 
@@ -221,20 +221,27 @@ export async function all_controls(page) {
   return [...new Set(names.map(([name]) => name))];
 }
 
-// Those of one name that can be seen: all, or, of many alike, some from the first to the last.
-export async function try_control(page, name, most) {
+// Those of one name that can be seen; of many alike in a section, the first and the last. Figures that are drawings and
+// those that are tables are not alike.
+async function instances(page, name) {
+  const kinds = new Map();
+  for (const control of await page.locator(`[data-control="${name}"]`).all()) {
+    const [usable, kind] = await control.evaluate((node) => [
+      node.closest("#help, .skip") !== null || node.checkVisibility(),
+      `${node.closest("main > section")?.id} ${node.closest("figure")?.querySelector(":scope > .print-copy") !== null}`,
+    ]);
+    if (usable) kinds.set(kind, [...(kinds.get(kind) ?? []), control]);
+  }
+  return [...kinds.values()].flatMap((alike) => (alike.length > 1 ? [alike[0], alike.at(-1)] : alike));
+}
+
+// How many were tried.
+export async function try_control(page, name) {
   const handler = handlers[name];
   if (handler === null) return 0;
-  const controls = await page.locator(`[data-control="${name}"]`).all();
-  const visible = [];
+  const controls = await instances(page, name);
+  assert.ok(controls.length > 0, `the control ${name} is never to be seen`);
   for (const control of controls) {
-    const usable = await control.evaluate((node) => node.closest("#help, .skip") !== null || node.checkVisibility());
-    if (usable) visible.push(control);
-  }
-  assert.ok(visible.length > 0, `the control ${name} is never to be seen`);
-  const count = Math.min(most, visible.length);
-  for (let i = 0; i < count; ++i) {
-    const control = visible[count === 1 ? 0 : Math.round((i * (visible.length - 1)) / (count - 1))];
     try {
       // Its section from the top, so that what it changes is in view too.
       await control.evaluate((node) => node.closest("main > section")?.scrollIntoView());
@@ -244,5 +251,5 @@ export async function try_control(page, name, most) {
       throw error;
     }
   }
-  return count;
+  return controls.length;
 }

@@ -59,7 +59,7 @@ for (const file of page_files()) {
       const page = await open_page(browser, file, { height: 1500 });
       await open_all_details(page);
       let tried = 0;
-      for (const name of await all_controls(page)) tried += await try_control(page, name, 2);
+      for (const name of await all_controls(page)) tried += await try_control(page, name);
       assert_no_complaints(page);
       context.diagnostic(`${tried} controls tried`);
       await page.context().close();
