@@ -74,6 +74,7 @@ Json parameters_json(const LoadedRun& run) {
   for (const Parameter& parameter : run.experiment->parameters.list()) {
     const Shape& shape = parameter.value.shape();
     std::vector<int64_t> axes;
+    axes.reserve(static_cast<size_t>(shape.rank()));
     for (int axis = 0; axis < shape.rank(); ++axis) axes.push_back(shape[axis]);
     result.push_back({{"name", parameter.value.name()}, {"shape", axes}, {"count", parameter.value.size()}});
   }

@@ -115,6 +115,7 @@ std::vector<Candidate> compared(const Points& points, int64_t half_width, double
 
 double typical_size(const std::vector<Candidate>& all) {
   std::vector<double> sizes;
+  sizes.reserve(all.size());
   for (const Candidate& candidate : all) sizes.push_back(candidate.size());
   return median_of(sizes);
 }
