@@ -88,7 +88,7 @@ function differences_table(runs) {
 function run_details(run, several) {
   const of = several ? ` of ${run.name}` : "";
   return element("div", { class: "details-group" },
-    parameters_details(run, of), config_details(run, of), environment_details(run, of), events_details(run, of));
+    parameters_details(run, of), config_details(run, of), probes_details(run, of), environment_details(run, of), events_details(run, of));
 }
 
 function details(control, summary, count, ...children) {
@@ -127,6 +127,21 @@ function config_details(run, of) {
       title, body, controls: only,
       csv: () => [["key", "value", "default", "differs"],
         ...run.config.map(({ key, value, default: usual, differs }) => [key, value, usual, differs])],
+    }));
+}
+
+function probes_details(run, of) {
+  if (!run.probes?.length) return null;
+  const title = `Probes${of}`;
+  const seconds = run.probes.reduce((sum, probe) => sum + probe.seconds, 0);
+  const share = (part) => run.seconds > 0 ? `${(100 * part / run.seconds).toFixed(1)} %` : "";
+  const columns = [{ text: "probe" }, { text: "times", number: true }, { text: "took", number: true }, { text: "of the run", number: true }];
+  return details("details-probes", title, `${run.probes.length}, which took ${duration_words(seconds)} ${share(seconds) && `(${share(seconds)})`}`,
+    figure({
+      title,
+      body: table(title, columns, run.probes.map((probe) =>
+        [element("code", {}, probe.name), step_words(probe.times), duration_words(probe.seconds), share(probe.seconds)])),
+      csv: () => [["probe", "times", "seconds"], ...run.probes.map((probe) => [probe.name, probe.times, probe.seconds])],
     }));
 }
 
