@@ -54,7 +54,7 @@ for config in "$configs"/*.yaml; do
   try train "$config" train.max_steps=30 checkpoint.every=10 evaluate.every=10 "${task[@]}"
   must_exist "$run"/{config.yaml,environment.json,metrics.jsonl,events.jsonl,checkpoints/best/weights.safetensors}
   try train --resume "$run" train.max_steps=40
-  must_exist "$run"/checkpoints/step-40/{weights.safetensors,optimizer.safetensors,state.json}
+  must_exist "$run"/checkpoints/step-40/{weights.safetensors,optimizer.safetensors,state.json} "$run"/report.html
   try evaluate "$run"
   try evaluate "$run" --checkpoint best --split val
   try gradcheck "$config" "${task[@]}"

@@ -1,6 +1,7 @@
 // One head, large: tokens on both axes, a cursor that the mouse and the arrow keys move, zoom and pan.
 
 const quick_cells = 300 * 300;
+const quick_rows = 128;
 const least_cells = 4; // that zooming leaves on a side
 
 class AttentionMap {
@@ -12,14 +13,30 @@ class AttentionMap {
     this.canvas = element("canvas");
     this.readout = element("p", { class: "readout", "aria-live": "polite" });
     this.state = element("p", { class: "note" });
-    this.frame = element("div", { class: "map", tabindex: 0, role: "application", "aria-roledescription": "attention map",
-      onkeydown: (event) => this.on_key(event), onpointermove: (event) => this.on_move(event), onpointerdown: (event) => this.on_press(event),
-      onpointerup: () => (this.pressed = null), onpointercancel: () => (this.pressed = null),
-      onpointerleave: () => !this.pressed && this.point(null), onwheel: (event) => this.on_wheel(event) }, this.canvas);
-    this.tools = element("span", { class: "figure-tools" },
+    this.frame = element(
+      "div",
+      {
+        class: "map",
+        tabindex: 0,
+        role: "application",
+        "aria-roledescription": "attention map",
+        onkeydown: (event) => this.on_key(event),
+        onpointermove: (event) => this.on_move(event),
+        onpointerdown: (event) => this.on_press(event),
+        onpointerup: () => (this.pressed = null),
+        onpointercancel: () => (this.pressed = null),
+        onpointerleave: () => !this.pressed && this.point(null),
+        onwheel: (event) => this.on_wheel(event),
+      },
+      this.canvas,
+    );
+    this.tools = element(
+      "span",
+      { class: "figure-tools" },
       button("map-zoom-in", "+", () => this.zoom(0.5), { class: "quiet", "aria-label": "Zoom in" }),
       button("map-zoom-out", "−", () => this.zoom(2), { class: "quiet", "aria-label": "Zoom out" }),
-      button("map-zoom-all", "All", () => this.show_all(), { class: "quiet", "aria-label": "All: show the whole map" }));
+      button("map-zoom-all", "All", () => this.show_all(), { class: "quiet", "aria-label": "All: show the whole map" }),
+    );
     this.node = element("div", { class: "map-frame" }, this.frame, this.readout, this.state);
     this.drawing = new Drawing(this.frame, () => this.draw());
   }
@@ -32,13 +49,21 @@ class AttentionMap {
   // New weights: the same cells stay in view if there are such.
   change() {
     const { weights, name } = this.source();
-    if (this.area && (this.area.bottom > weights.queries || this.area.right > weights.keys || this.size_before !== `${weights.queries} ${weights.keys}`)) {
+    if (
+      this.area &&
+      (this.area.bottom > weights.queries ||
+        this.area.right > weights.keys ||
+        this.size_before !== `${weights.queries} ${weights.keys}`)
+    ) {
       this.area = null;
       this.cursor = null;
     }
     this.size_before = `${weights.queries} ${weights.keys}`;
-    this.frame.setAttribute("aria-label", `Attention of ${name}: ${weights.queries} queries down, ${weights.keys} keys across. ` +
-      "Arrow keys move between cells, plus and minus zoom, 0 shows all.");
+    this.frame.setAttribute(
+      "aria-label",
+      `Attention of ${name}: ${weights.queries} queries down, ${weights.keys} keys across. ` +
+        "Arrow keys move between cells, plus and minus zoom, 0 shows all.",
+    );
     this.view = null;
     this.drawing.invalidate();
   }
@@ -70,7 +95,19 @@ class AttentionMap {
     const cell = Math.min(plot / columns, 60);
     const plot_width = cell * columns;
     const plot_height = Math.min(Math.max((plot_width * rows) / columns, Math.min(40, 20 * rows)), plot_width * 1.6);
-    return { weights, area, left, top, plot_width, plot_height, width, height: top + plot_height + 2, rows, columns, upright };
+    return {
+      weights,
+      area,
+      left,
+      top,
+      plot_width,
+      plot_height,
+      width,
+      height: top + plot_height + 2,
+      rows,
+      columns,
+      upright,
+    };
   }
 
   draw() {
@@ -81,16 +118,16 @@ class AttentionMap {
     const ratio = devicePixelRatio || 1;
     if (!this.view) this.look(source, place, ratio);
     paint_view(context, this.view, source.scale, place.left, place.top, place.plot_width, place.plot_height);
-    this.draw_words(context, place, source);
-    this.draw_cursor(context, place);
+    paint_axis_words(context, place, source);
+    paint_cursor(context, this.cursor, place);
     this.say_state();
     const [zoom_in, zoom_out, all] = this.tools.children;
     zoom_in.disabled = place.rows <= least_cells && place.columns <= least_cells;
     zoom_out.disabled = all.disabled = !this.is_zoomed();
   }
 
-  // Too many cells to compute at once are first seen through fewer queries; a finer view takes the place of that one once
-  // it has been computed, a bit at a time.
+  // Too many cells to compute at once are first seen through fewer queries; a finer view takes the place of that one
+  // once it has been computed, a bit at a time.
   look({ weights, head }, { area, plot_width, plot_height }, ratio) {
     const [rows, columns] = [plot_height, plot_width].map((size) => Math.round(Math.min(512, size * ratio)));
     const fine = new PooledView(weights, head, area, rows, columns);
@@ -98,7 +135,7 @@ class AttentionMap {
       fine.refine(Infinity);
       this.view = fine;
     } else {
-      this.view = new PooledView(weights, head, area, Math.min(rows, 256), columns).sample();
+      this.view = new PooledView(weights, head, area, Math.min(rows, quick_rows), columns).sample();
       this.refine_later(fine, this.view);
     }
   }
@@ -120,50 +157,11 @@ class AttentionMap {
     const queries = Math.round(view.queries_a_row);
     const keys = Math.round(view.cells / view.rows / view.columns / view.queries_a_row);
     this.state.textContent =
-      queries * keys <= 1 ? ""
-      : view.done ? `Each pixel shows the greatest weight of ${queries} × ${keys} cells.`
-      : `Each pixel shows the greatest weight of one query of ${queries}, for now: the others are being computed.`;
-  }
-
-  draw_words(context, place, { query_tokens, key_tokens }) {
-    const { area, left, top, plot_width, plot_height, rows, columns, upright } = place;
-    context.font = "11px system-ui, sans-serif";
-    context.fillStyle = style_colour("ink-soft");
-    context.textBaseline = "middle";
-    context.textAlign = "right";
-    for (const [at, text] of axis_words(query_tokens, area.top, area.bottom, place.width / 13)) {
-      context.fillText(text, left - 5, top + (plot_height * at) / rows);
-    }
-    context.textAlign = upright ? "center" : "left";
-    for (const [at, text] of axis_words(key_tokens, area.left, area.right, place.width / 13)) {
-      context.save();
-      context.translate(left + (plot_width * at) / columns, top - 5);
-      if (!upright) context.rotate(-Math.PI / 2);
-      context.fillText(text, 0, upright ? -4 : 0);
-      context.restore();
-    }
-    context.textAlign = "right";
-    context.fillText("keys →", left + plot_width, 8);
-    context.save();
-    context.translate(8, top + plot_height);
-    context.rotate(-Math.PI / 2);
-    context.textAlign = "left";
-    context.fillText("← queries", 0, 0);
-    context.restore();
-  }
-
-  draw_cursor(context, { area, left, top, plot_width, plot_height, rows, columns }) {
-    const { cursor } = this;
-    if (!cursor || cursor.query < area.top || cursor.query >= area.bottom || cursor.key < area.left || cursor.key >= area.right) return;
-    const cell_width = plot_width / columns;
-    const cell_height = plot_height / rows;
-    const x = left + (cursor.key - area.left) * cell_width;
-    const y = top + (cursor.query - area.top) * cell_height;
-    context.lineWidth = 1.5;
-    for (const [colour, outset] of [["#000000", 1.5], ["#ffffff", 0]]) {
-      context.strokeStyle = colour;
-      context.strokeRect(x - outset, y - outset, Math.max(cell_width, 4) + 2 * outset, Math.max(cell_height, 4) + 2 * outset);
-    }
+      queries * keys <= 1
+        ? ""
+        : view.done
+          ? `Each pixel shows the greatest weight of ${queries} × ${keys} cells.`
+          : `Each pixel shows the greatest weight of one query of ${queries}, for now: the others are being computed.`;
   }
 
   // The cell at a point of the screen.
@@ -186,7 +184,8 @@ class AttentionMap {
     const { weights, head, query_tokens, key_tokens } = this.source();
     const weight = weight_at(weights, head, cell.query, cell.key);
     const name = (tokens, at) => (tokens?.[at] === undefined ? "" : ` “${token_words(tokens[at])}”`);
-    this.readout.textContent = `query ${cell.query}${name(query_tokens, cell.query)} → key ${cell.key}${name(key_tokens, cell.key)}: ` +
+    this.readout.textContent =
+      `query ${cell.query}${name(query_tokens, cell.query)} → key ${cell.key}${name(key_tokens, cell.key)}: ` +
       (Number.isNaN(weight) ? "hidden by the mask" : number_words(weight, 3));
   }
 
@@ -195,8 +194,10 @@ class AttentionMap {
     if (this.pressed) {
       const { area, from } = this.pressed;
       const { plot_width, plot_height, rows, columns } = this.place;
-      this.move_to(area.top - Math.round(((event.clientY - from.y) / plot_height) * rows),
-        area.left - Math.round(((event.clientX - from.x) / plot_width) * columns));
+      this.move_to(
+        area.top - Math.round(((event.clientY - from.y) / plot_height) * rows),
+        area.left - Math.round(((event.clientX - from.x) / plot_width) * columns),
+      );
     } else {
       this.point(this.cell_at(event));
     }
@@ -217,7 +218,9 @@ class AttentionMap {
 
   is_zoomed() {
     const whole = this.whole();
-    return this.area && (this.area.bottom - this.area.top < whole.bottom || this.area.right - this.area.left < whole.right);
+    return (
+      this.area && (this.area.bottom - this.area.top < whole.bottom || this.area.right - this.area.left < whole.right)
+    );
   }
 
   // Around the cursor, or the middle.

@@ -2,8 +2,16 @@
 
 const weight_scales = {
   absolute: { words: "0 to 1", share: (weight) => weight, ends: () => ["0", "1"] },
-  relative: { words: "0 to the map's greatest", share: (weight, greatest) => weight / (greatest || 1), ends: (greatest) => ["0", number_words(greatest, 2)] },
-  logarithmic: { words: "logarithmic, 0.0001 to 1", share: (weight) => 1 + Math.log10(Math.max(weight, 1e-4)) / 4, ends: () => ["≤ 0.0001", "1"] },
+  relative: {
+    words: "0 to the map's greatest",
+    share: (weight, greatest) => weight / (greatest || 1),
+    ends: (greatest) => ["0", number_words(greatest, 2)],
+  },
+  logarithmic: {
+    words: "logarithmic, 0.0001 to 1",
+    share: (weight) => 1 + Math.log10(Math.max(weight, 1e-4)) / 4,
+    ends: () => ["≤ 0.0001", "1"],
+  },
 };
 
 let hatch_tile = { theme: null, canvas: null };
@@ -78,7 +86,69 @@ function view_as_map(weights, head, scale, area, most) {
 function axis_words(tokens, first, last, room) {
   const count = last - first;
   if (count <= room) {
-    return Array.from({ length: count }, (_, i) => [i + 0.5, shorten(token_words(tokens?.[first + i] ?? String(first + i)), 12)]);
+    return Array.from({ length: count }, (_, i) => [
+      i + 0.5,
+      shorten(token_words(tokens?.[first + i] ?? String(first + i)), 12),
+    ]);
   }
-  return linear_ticks(first, last - 1, 6).filter(Number.isInteger).map((position) => [position - first + 0.5, String(position)]);
+  return linear_ticks(first, last - 1, 6)
+    .filter(Number.isInteger)
+    .map((position) => [position - first + 0.5, String(position)]);
+}
+
+// `place`: where the map stands on the canvas (AttentionMap.layout).
+function paint_axis_words(context, place, { query_tokens, key_tokens }) {
+  const { area, left, top, plot_width, plot_height, rows, columns, upright } = place;
+  context.font = "11px system-ui, sans-serif";
+  context.fillStyle = style_colour("ink-soft");
+  context.textBaseline = "middle";
+  context.textAlign = "right";
+  for (const [at, text] of axis_words(query_tokens, area.top, area.bottom, place.width / 13)) {
+    context.fillText(text, left - 5, top + (plot_height * at) / rows);
+  }
+  context.textAlign = upright ? "center" : "left";
+  for (const [at, text] of axis_words(key_tokens, area.left, area.right, place.width / 13)) {
+    context.save();
+    context.translate(left + (plot_width * at) / columns, top - 5);
+    if (!upright) context.rotate(-Math.PI / 2);
+    context.fillText(text, 0, upright ? -4 : 0);
+    context.restore();
+  }
+  context.textAlign = "right";
+  context.fillText("keys →", left + plot_width, 8);
+  context.save();
+  context.translate(8, top + plot_height);
+  context.rotate(-Math.PI / 2);
+  context.textAlign = "left";
+  context.fillText("← queries", 0, 0);
+  context.restore();
+}
+
+// Black around white, to be seen on every colour.
+function paint_cursor(context, cursor, { area, left, top, plot_width, plot_height, rows, columns }) {
+  if (
+    !cursor ||
+    cursor.query < area.top ||
+    cursor.query >= area.bottom ||
+    cursor.key < area.left ||
+    cursor.key >= area.right
+  )
+    return;
+  const cell_width = plot_width / columns;
+  const cell_height = plot_height / rows;
+  const x = left + (cursor.key - area.left) * cell_width;
+  const y = top + (cursor.query - area.top) * cell_height;
+  context.lineWidth = 1.5;
+  for (const [colour, outset] of [
+    ["#000000", 1.5],
+    ["#ffffff", 0],
+  ]) {
+    context.strokeStyle = colour;
+    context.strokeRect(
+      x - outset,
+      y - outset,
+      Math.max(cell_width, 4) + 2 * outset,
+      Math.max(cell_height, 4) + 2 * outset,
+    );
+  }
 }

@@ -3,7 +3,10 @@
 
 class DenseWeights {
   static async open(packed) {
-    const [values, visible] = await Promise.all([unpack(packed.values), packed.visible ? unpack(packed.visible) : null]);
+    const [values, visible] = await Promise.all([
+      unpack(packed.values),
+      packed.visible ? unpack(packed.visible) : null,
+    ]);
     return new DenseWeights(packed.values.shape, values, visible, packed.range ?? [0, 1]);
   }
 
@@ -97,8 +100,8 @@ function weight_at(weights, head, query, key) {
 }
 
 // What is seen of a map: cells [top, bottom) x [left, right), drawn on rows x columns pixels. A pixel that stands for
-// several cells shows their greatest weight: sample() takes one query of those below a pixel, with all its keys, so that
-// no diagonal slips through; refine() takes all, bit by bit.
+// several cells shows their greatest weight: sample() takes one query of those below a pixel, with all its keys, so
+// that no diagonal slips through; refine() takes all, bit by bit.
 class PooledView {
   constructor(weights, head, area, rows, columns) {
     Object.assign(this, { weights, head, area });
@@ -134,8 +137,10 @@ class PooledView {
   }
 
   queries_of(row) {
-    return [Math.ceil(this.area.top + row * this.queries_a_row - 1e-9),
-      Math.ceil(this.area.top + (row + 1) * this.queries_a_row - 1e-9)];
+    return [
+      Math.ceil(this.area.top + row * this.queries_a_row - 1e-9),
+      Math.ceil(this.area.top + (row + 1) * this.queries_a_row - 1e-9),
+    ];
   }
 
   // One query a row: the last of them, whose causal row is the longest.

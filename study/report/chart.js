@@ -9,9 +9,13 @@ class Chart {
     this.on_zoom = on_zoom;
     this.group = group;
     this.readout = element("p", { class: "readout" });
-    this.frame = element("div", { class: "chart", tabindex: 0, role: "group", "aria-label":
-      `Chart of ${title}. Arrow keys move the cursor, plus and minus zoom, 0 shows all.`,
-      onkeydown: (event) => this.on_key(event) });
+    this.frame = element("div", {
+      class: "chart",
+      tabindex: 0,
+      role: "group",
+      "aria-label": `Chart of ${title}. Arrow keys move the cursor, plus and minus zoom, 0 shows all.`,
+      onkeydown: (event) => this.on_key(event),
+    });
     this.node = element("div", { class: "chart-frame" }, this.frame, this.readout);
     this.drawing = new Drawing(this.frame, () => this.draw());
   }
@@ -28,7 +32,9 @@ class Chart {
   options(chart, data) {
     const ink = style_colour("ink-soft");
     const axis = {
-      stroke: ink, font: "11px system-ui, sans-serif", ticks: { stroke: style_colour("rule"), width: 1, size: 4 },
+      stroke: ink,
+      font: "11px system-ui, sans-serif",
+      ticks: { stroke: style_colour("rule"), width: 1, size: 4 },
       grid: { stroke: style_colour("grid"), width: 1 },
     };
     const words = (_, values) => values.map((value) => (value === null ? "" : number_words(value)));
@@ -46,11 +52,17 @@ class Chart {
         { ...axis, values: words, size: 26, space: 60, splits: () => make_scale(x_range, chart.x_log).ticks },
         { ...axis, values: words, size: 58, space: 34, splits: (_, __, low, high) => y_ticks(low, high, chart) },
       ],
-      series: [{}, ...chart.series.map((series) => ({
-        label: series.label, stroke: with_opacity(series.colour, series.opacity), width: series.width ?? 1.5,
-        dash: series.dash?.split(" ").map(Number), spanGaps: series.gaps_joined ?? false,
-        points: { show: series.x.length < 2 || series.dots === true, size: 5 },
-      }))],
+      series: [
+        {},
+        ...chart.series.map((series) => ({
+          label: series.label,
+          stroke: with_opacity(series.colour, series.opacity),
+          width: series.width ?? 1.5,
+          dash: series.dash?.split(" ").map(Number),
+          spanGaps: series.gaps_joined ?? false,
+          points: { show: series.x.length < 2 || series.dots === true, size: 5 },
+        })),
+      ],
       cursor: {
         drag: { x: Boolean(this.on_zoom), y: false, setScale: false },
         points: { size: 6 },
@@ -80,12 +92,18 @@ class Chart {
       if (!series.label) return;
       const at = nearest_value(data[i + 1], index ?? data[0].length - 1);
       if (at < 0) return;
-      parts.push(element("span", { class: "value" },
-        element("i", { class: "swatch", style: { background: series.colour } }),
-        this.shown.series.length > 1 ? `${series.label} ` : "",
-        element("b", {}, number_words(data[i + 1][at]))));
+      parts.push(
+        element(
+          "span",
+          { class: "value" },
+          element("i", { class: "swatch", style: { background: series.colour } }),
+          this.shown.series.length > 1 ? `${series.label} ` : "",
+          element("b", {}, number_words(data[i + 1][at])),
+        ),
+      );
     });
-    const step = index === null || index === undefined ? "last" : `${this.shown.x_label} ${number_words(data[0][index])}`;
+    const step =
+      index === null || index === undefined ? "last" : `${this.shown.x_label} ${number_words(data[0][index])}`;
     this.readout.replaceChildren(element("span", { class: "value" }, step), ...parts);
   }
 
@@ -96,10 +114,14 @@ class Chart {
     const { min, max } = plot.scales.x;
     const move = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -count, End: count }[event.key];
     if (move) {
-      const index = Math.min(count - 1, Math.max(0, (plot.cursor.idx ?? (move > 0 ? -1 : count)) + move * (event.shiftKey ? 10 : 1)));
+      const index = Math.min(
+        count - 1,
+        Math.max(0, (plot.cursor.idx ?? (move > 0 ? -1 : count)) + move * (event.shiftKey ? 10 : 1)),
+      );
       plot.setCursor({ left: plot.valToPos(plot.data[0][index], "x"), top: plot.over.clientHeight / 2 });
     } else if (this.on_zoom && (event.key === "+" || event.key === "-" || event.key === "=")) {
-      const middle = plot.cursor.idx === null || plot.cursor.idx === undefined ? (min + max) / 2 : plot.data[0][plot.cursor.idx];
+      const middle =
+        plot.cursor.idx === null || plot.cursor.idx === undefined ? (min + max) / 2 : plot.data[0][plot.cursor.idx];
       const factor = event.key === "-" ? 2 : 0.5;
       this.on_zoom([middle + (min - middle) * factor, middle + (max - middle) * factor]);
     } else if (this.on_zoom && event.key === "0") {
@@ -111,7 +133,9 @@ class Chart {
   }
 
   svg(width, height) {
-    return Promise.resolve(this.describe("light")).then((chart) => line_svg({ ...chart, title: this.title }, width, height));
+    return Promise.resolve(this.describe("light")).then((chart) =>
+      line_svg({ ...chart, title: this.title }, width, height),
+    );
   }
 
   // Two stand side by side on paper.
@@ -148,7 +172,8 @@ function joined_series(chart) {
 function padded_range(low, high, chart) {
   if (chart.y_range) return chart.y_range;
   if (low === null || low === undefined) return chart.y_log ? [1, 10] : [0, 1];
-  if (chart.y_log) return low === high ? [low / 2, high * 2] : [low * (low / high) ** 0.05, high * (high / low) ** 0.05];
+  if (chart.y_log)
+    return low === high ? [low / 2, high * 2] : [low * (low / high) ** 0.05, high * (high / low) ** 0.05];
   const margin = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
   return [low - margin, high + margin];
 }
@@ -157,7 +182,9 @@ const y_ticks = (low, high, chart) => (chart.y_log ? logarithmic_ticks(low, high
 
 function with_opacity(colour, opacity) {
   if (opacity === undefined) return colour;
-  return `${colour}${Math.round(255 * opacity).toString(16).padStart(2, "0")}`;
+  return `${colour}${Math.round(255 * opacity)
+    .toString(16)
+    .padStart(2, "0")}`;
 }
 
 function nearest_value(values, index) {
@@ -177,7 +204,12 @@ function draw_marks(plot, chart) {
     const x = plot.valToPos(mark.x, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     context.strokeStyle = mark.colour;
-    context.setLineDash((mark.dash ?? "").split(" ").filter(Boolean).map((length) => length * devicePixelRatio));
+    context.setLineDash(
+      (mark.dash ?? "")
+        .split(" ")
+        .filter(Boolean)
+        .map((length) => length * devicePixelRatio),
+    );
     context.beginPath();
     context.moveTo(x, mark.short ? bbox.top + bbox.height - 6 * devicePixelRatio : bbox.top);
     context.lineTo(x, bbox.top + bbox.height);

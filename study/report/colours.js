@@ -18,12 +18,18 @@ const style_colour = (name) => getComputedStyle(document.documentElement).getPro
 
 // viridis as polynomials of degree 6, within 2 of 255 of the table (coefficients by Matt Zucker, CC0).
 const viridis_coefficients = [
-  [0.2777273272234177, 0.1050930431085774, -0.3308618287255563, -4.634230498983486, 6.228269936347081, 4.776384997670288,
-    -5.435455855934631],
-  [0.005407344544966578, 1.404613529898575, 0.214847559468213, -5.799100973351585, 14.17993336680509, -13.74514537774601,
-    4.645852612178535],
-  [0.3340998053353061, 1.384590162594685, 0.09509516302823659, -19.33244095627987, 56.69055260068105, -65.35303263337234,
-    26.3124352495832],
+  [
+    0.2777273272234177, 0.1050930431085774, -0.3308618287255563, -4.634230498983486, 6.228269936347081,
+    4.776384997670288, -5.435455855934631,
+  ],
+  [
+    0.005407344544966578, 1.404613529898575, 0.214847559468213, -5.799100973351585, 14.17993336680509,
+    -13.74514537774601, 4.645852612178535,
+  ],
+  [
+    0.3340998053353061, 1.384590162594685, 0.09509516302823659, -19.33244095627987, 56.69055260068105,
+    -65.35303263337234, 26.3124352495832,
+  ],
 ];
 
 const viridis_bytes = (() => {
@@ -38,8 +44,11 @@ const viridis_bytes = (() => {
 })();
 
 // The same as words that ImageData takes as they are in memory: alpha, blue, green, red.
-const viridis_words = Uint32Array.from({ length: 256 }, (_, i) =>
-  ((255 << 24) | (viridis_bytes[3 * i + 2] << 16) | (viridis_bytes[3 * i + 1] << 8) | viridis_bytes[3 * i]) >>> 0);
+const viridis_words = Uint32Array.from(
+  { length: 256 },
+  (_, i) =>
+    ((255 << 24) | (viridis_bytes[3 * i + 2] << 16) | (viridis_bytes[3 * i + 1] << 8) | viridis_bytes[3 * i]) >>> 0,
+);
 
 const viridis_index = (share) => Math.min(255, Math.max(0, Math.round(255 * share)));
 

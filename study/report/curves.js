@@ -31,13 +31,18 @@ function metric_chart(runs, name) {
     }),
   });
   curves_drawings.add(chart);
-  const wide = button("curve-wide", "Enlarge", () => {
-    const is_wide = node.classList.toggle("wide");
-    wide.textContent = is_wide ? "Shrink" : "Enlarge";
-    wide.setAttribute("aria-label", `${wide.textContent} ${name}`);
-    wide.setAttribute("aria-pressed", is_wide);
-    chart.drawing.invalidate();
-  }, { class: "quiet", "aria-pressed": "false", "aria-label": `Enlarge ${name}` });
+  const wide = button(
+    "curve-wide",
+    "Enlarge",
+    () => {
+      const is_wide = node.classList.toggle("wide");
+      wide.textContent = is_wide ? "Shrink" : "Enlarge";
+      wide.setAttribute("aria-label", `${wide.textContent} ${name}`);
+      wide.setAttribute("aria-pressed", is_wide);
+      chart.drawing.invalidate();
+    },
+    { class: "quiet", "aria-pressed": "false", "aria-label": `Enlarge ${name}` },
+  );
   const recorded = runs.map((run) => metric_of(run, name)).filter(Boolean);
   const node = figure({
     title: name,
@@ -50,8 +55,12 @@ function metric_chart(runs, name) {
   });
   node.dataset.metric = name;
   const points = recorded.reduce((sum, metric) => sum + metric.recorded, 0);
-  chart.frame.setAttribute("aria-description", `${step_words(points)} values were recorded, from ` +
-    `${number_words(Math.min(...recorded.map((each) => each.minimum)))} to ${number_words(Math.max(...recorded.map((each) => each.maximum)))}.`);
+  const least = number_words(Math.min(...recorded.map(({ minimum }) => minimum)));
+  const greatest = number_words(Math.max(...recorded.map(({ maximum }) => maximum)));
+  chart.frame.setAttribute(
+    "aria-description",
+    `${step_words(points)} values were recorded, from ${least} to ${greatest}.`,
+  );
   return node;
 }
 
@@ -82,14 +91,28 @@ function curves_section(runs) {
   const total = groups.reduce((sum, group) => sum + group.metrics.length, 0);
   if (total === 0) return null;
   const is_curve = (name) => runs.some((run) => metric_of(run, name)?.recorded > 1);
-  const open = new Set(groups.filter(({ name, metrics }) => leading_groups.includes(name) && metrics.some(is_curve)).map(({ name }) => name));
+  const open = new Set(
+    groups
+      .filter(({ name, metrics }) => leading_groups.includes(name) && metrics.some(is_curve))
+      .map(({ name }) => name),
+  );
   if (open.size === 0) open.add(groups[0].name);
   const nodes = groups.map((group) => {
     const charts = element("div", { class: "charts" });
-    const node = element("details", { class: "group", open: open.has(group.name) },
-      element("summary", { "data-control": "curves-group" }, group.name, element("span", { class: "count" }, group.metrics.length)), charts);
+    const node = element(
+      "details",
+      { class: "group", open: open.has(group.name) },
+      element(
+        "summary",
+        { "data-control": "curves-group" },
+        group.name,
+        element("span", { class: "count" }, group.metrics.length),
+      ),
+      charts,
+    );
     const build = () => {
-      if (node.open && charts.childElementCount === 0) charts.append(...group.metrics.map((name) => metric_chart(runs, name)));
+      if (node.open && charts.childElementCount === 0)
+        charts.append(...group.metrics.map((name) => metric_chart(runs, name)));
     };
     node.addEventListener("toggle", build);
     build();
@@ -119,34 +142,74 @@ function search_metrics(groups, text, nothing) {
 
 function curves_controls(runs, groups, total, nothing) {
   const found = element("output", { class: "slider-words" }, `${total} metrics`);
-  const search = element("input", { type: "search", id: "metric-search", placeholder: "e.g. val accuracy", "data-control": "curves-search",
-    oninput: () => (found.textContent = `${search_metrics(groups, search.value, nothing)} of ${total}`) });
-  const axes = [["linear", "linear"], ["log", "logarithmic"]];
+  const search = element("input", {
+    type: "search",
+    id: "metric-search",
+    placeholder: "e.g. val accuracy",
+    "data-control": "curves-search",
+    oninput: () => (found.textContent = `${search_metrics(groups, search.value, nothing)} of ${total}`),
+  });
+  const axes = [
+    ["linear", "linear"],
+    ["log", "logarithmic"],
+  ];
   // The half-life of the smoothing grows evenly in its logarithm, up to a fifth of the run.
   const notches = 21;
   const half_life = (notch) => (notch === 0 ? 0 : (last_step(runs) / 5) ** (notch / (notches - 1)));
   const reset = button("curves-reset", "Show all steps", () => zoom_curves(null), { disabled: true });
-  return element("div", { class: "controls" },
+  return element(
+    "div",
+    { class: "controls" },
     labelled("Find", search, found),
     select("curves-x", "Steps", axes, "linear", (value) => {
       zoom_curves(null);
       change_curves({ x_log: value === "log" });
     }),
     select("curves-y", "Values", axes, "linear", (value) => change_curves({ y_log: value === "log" })),
-    slider("curves-smoothing", "Smoothing", notches, 0,
+    slider(
+      "curves-smoothing",
+      "Smoothing",
+      notches,
+      0,
       (notch) => (notch === 0 ? "none" : `half-life ${number_words(half_life(notch), 2)} steps`),
-      (notch) => change_curves({ half_life: half_life(notch) })),
-    element("fieldset", { class: "checks" }, element("legend", {}, "Marks"),
+      (notch) => change_curves({ half_life: half_life(notch) }),
+    ),
+    element(
+      "fieldset",
+      { class: "checks" },
+      element("legend", {}, "Marks"),
       Object.entries(mark_kinds).map(([kind, { words, colour }]) =>
-        checkbox(`curves-mark-${kind}`, [element("i", { class: "swatch", style: { background: colour } }), words], curves_state.marks[kind],
-          (checked) => change_curves({ marks: { ...curves_state.marks, [kind]: checked } })))),
-    runs.length > 1 && element("fieldset", { class: "checks" }, element("legend", {}, "Runs"),
-      runs.map((run, i) => checkbox("curves-run", [element("i", { class: "swatch", style: { background: `var(--line-${i % 7})` } }), run.name], true,
-        (checked) => {
-          curves_state.hidden_runs[checked ? "delete" : "add"](i);
-          change_curves({});
-        }))),
+        checkbox(
+          `curves-mark-${kind}`,
+          [element("i", { class: "swatch", style: { background: colour } }), words],
+          curves_state.marks[kind],
+          (checked) => change_curves({ marks: { ...curves_state.marks, [kind]: checked } }),
+        ),
+      ),
+    ),
+    runs.length > 1 &&
+      element(
+        "fieldset",
+        { class: "checks" },
+        element("legend", {}, "Runs"),
+        runs.map((run, i) =>
+          checkbox(
+            "curves-run",
+            [element("i", { class: "swatch", style: { background: `var(--line-${i % 7})` } }), run.name],
+            true,
+            (checked) => {
+              curves_state.hidden_runs[checked ? "delete" : "add"](i);
+              change_curves({});
+            },
+          ),
+        ),
+      ),
     element("span", { class: "control" }, reset, element("output", { class: "slider-words" })),
-    element("p", { class: "note" }, "Drag across a chart to zoom all of them; a half-life averages the points that are drawn. ",
-      "A focused chart listens to the arrow keys, +, − and 0."));
+    element(
+      "p",
+      { class: "note" },
+      "Drag across a chart to zoom all of them; a half-life averages the points that are drawn. ",
+      "A focused chart listens to the arrow keys, +, − and 0.",
+    ),
+  );
 }

@@ -36,9 +36,13 @@ function halves_as_floats(bits) {
       const exponent = (i >> 10) & 31;
       const fraction = i & 1023;
       const size =
-        exponent === 0 ? fraction * 2 ** -24
-        : exponent === 31 ? (fraction ? NaN : Infinity)
-        : (1 + fraction / 1024) * 2 ** (exponent - 15);
+        exponent === 0
+          ? fraction * 2 ** -24
+          : exponent === 31
+            ? fraction
+              ? NaN
+              : Infinity
+            : (1 + fraction / 1024) * 2 ** (exponent - 15);
       half_table[i] = i & 0x8000 ? -size : size;
     }
   }

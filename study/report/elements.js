@@ -1,4 +1,5 @@
-// Elements of the page. Text of the data only ever becomes a text node: a token that holds "<script>" is shown, not run.
+// Elements of the page. Text of the data only ever becomes a text node: a token that holds "<script>" is shown, and not
+// run.
 
 function set_property(node, key, value) {
   if (value === undefined || value === null || value === false) return;
@@ -54,7 +55,13 @@ function checkbox(control, label, checked, on_change) {
 // A slider over 0 ... count - 1 that says in words where it stands.
 function slider(control, label, count, position, words, on_input) {
   const output = element("output", { class: "slider-words" });
-  const node = element("input", { type: "range", min: 0, max: Math.max(0, count - 1), step: 1, "data-control": control });
+  const node = element("input", {
+    type: "range",
+    min: 0,
+    max: Math.max(0, count - 1),
+    step: 1,
+    "data-control": control,
+  });
   const say = () => {
     output.textContent = words(Number(node.value));
     node.setAttribute("aria-valuetext", output.textContent);
@@ -79,9 +86,20 @@ function table(caption, columns, rows, properties) {
       "table",
       properties,
       element("caption", { class: "unseen" }, caption),
-      element("thead", {}, element("tr", {}, columns.map((column) =>
-        element("th", { scope: "col", class: column.number && "number" }, column.text)))),
-      element("tbody", {}, rows.map((row) => element("tr", {}, cells(row)))),
+      element(
+        "thead",
+        {},
+        element(
+          "tr",
+          {},
+          columns.map((column) => element("th", { scope: "col", class: column.number && "number" }, column.text)),
+        ),
+      ),
+      element(
+        "tbody",
+        {},
+        rows.map((row) => element("tr", {}, cells(row))),
+      ),
     ),
   );
 }

@@ -8,8 +8,18 @@ class EmbeddingMap {
     this.chosen = null;
     this.canvas = element("canvas");
     this.readout = element("p", { class: "readout", "aria-live": "polite" }, "\u00a0");
-    this.frame = element("div", { class: "map", tabindex: 0, role: "application", "aria-roledescription": "scatter plot",
-      onkeydown: (event) => this.on_key(event), onpointermove: (event) => this.on_move(event) }, this.canvas);
+    this.frame = element(
+      "div",
+      {
+        class: "map",
+        tabindex: 0,
+        role: "application",
+        "aria-roledescription": "scatter plot",
+        onkeydown: (event) => this.on_key(event),
+        onpointermove: (event) => this.on_move(event),
+      },
+      this.canvas,
+    );
     this.drawing = new Drawing(this.frame, () => this.draw());
   }
 
@@ -22,16 +32,21 @@ class EmbeddingMap {
   // One range for all checkpoints, so that growth is seen.
   async load() {
     const all = await Promise.all(this.embedding.checkpoints.map(({ coordinates }) => unpack(coordinates)));
-    const greatest = Math.max(...all.map((points) => points.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0))) || 1;
+    const greatest =
+      Math.max(...all.map((points) => points.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0))) || 1;
     const points = all[this.checkpoint];
     return Array.from({ length: points.length / 2 }, (_, i) => ({
-      x: points[2 * i] / greatest, y: points[2 * i + 1] / greatest, token: token_words(this.embedding.tokens[i]), i,
+      x: points[2 * i] / greatest,
+      y: points[2 * i + 1] / greatest,
+      token: token_words(this.embedding.tokens[i]),
+      i,
     }));
   }
 
   axis_label(component) {
     const share = this.embedding.checkpoints[this.checkpoint].explained?.[component];
-    return `component ${component + 1}${share === undefined || share === null ? "" : `, ${Math.round(100 * share)} % of the variance`}`;
+    const explained = share === undefined || share === null ? "" : `, ${Math.round(100 * share)} % of the variance`;
+    return `component ${component + 1}${explained}`;
   }
 
   async draw() {
@@ -39,7 +54,11 @@ class EmbeddingMap {
     const width = Math.max(240, this.frame.clientWidth);
     const height = Math.round(Math.min(width * 0.75, 520));
     const [context] = fit_canvas(this.canvas, width, height);
-    this.frame.setAttribute("aria-label", `${points.length} rows of ${this.embedding.name} in two principal components. Left and right arrow go from row to row.`);
+    this.frame.setAttribute(
+      "aria-label",
+      `${points.length} rows of ${this.embedding.name} in two principal components. ` +
+        "Left and right arrow go from row to row.",
+    );
     this.place = (point) => [width / 2 + (point.x * (width - 60)) / 2, height / 2 - (point.y * (height - 50)) / 2];
     context.strokeStyle = style_colour("grid");
     context.strokeRect(0.5, 0.5, width - 1, height - 1);
@@ -113,9 +132,14 @@ class EmbeddingMap {
   async svg() {
     const points = await this.load();
     const svg = svg_root(640, 480, this.embedding.name);
-    svg.append(svg_text(14, 18, `${this.embedding.name}, step ${step_words(this.embedding.checkpoints[this.checkpoint].step)}`,
-      { "font-size": 13, "font-weight": 600 }),
-      svg_text(626, 470, this.axis_label(0), { "text-anchor": "end" }), svg_text(14, 38, this.axis_label(1)));
+    svg.append(
+      svg_text(14, 18, `${this.embedding.name}, step ${step_words(this.embedding.checkpoints[this.checkpoint].step)}`, {
+        "font-size": 13,
+        "font-weight": 600,
+      }),
+      svg_text(626, 470, this.axis_label(0), { "text-anchor": "end" }),
+      svg_text(14, 38, this.axis_label(1)),
+    );
     const taken = new Set();
     for (const point of points) {
       const x = 320 + point.x * 280;
@@ -134,7 +158,9 @@ class EmbeddingMap {
     const rows = [["weight", "step", "row", "token", "component 1", "component 2"]];
     for (const { step, coordinates } of this.embedding.checkpoints) {
       const points = await unpack(coordinates);
-      this.embedding.tokens.forEach((token, i) => rows.push([this.embedding.name, step, i, token, points[2 * i], points[2 * i + 1]]));
+      this.embedding.tokens.forEach((token, i) =>
+        rows.push([this.embedding.name, step, i, token, points[2 * i], points[2 * i + 1]]),
+      );
     }
     return rows;
   }
@@ -143,7 +169,8 @@ class EmbeddingMap {
 // The squares of a coarse grid that a label covers.
 function label_cells(x, y, length) {
   const cells = [];
-  for (let along = 0; along <= Math.ceil((7 * length) / 10); ++along) cells.push(`${Math.floor(x / 10) + along} ${Math.floor(y / 12)}`);
+  for (let along = 0; along <= Math.ceil((7 * length) / 10); ++along)
+    cells.push(`${Math.floor(x / 10) + along} ${Math.floor(y / 12)}`);
   return cells;
 }
 
@@ -151,24 +178,50 @@ function embeddings_section(run) {
   if (!run.embeddings?.length) return null;
   const map = new EmbeddingMap(run.embeddings);
   const redraw = () => map.drawing.invalidate();
-  const checkpoints = slider("embedding-checkpoint", "Checkpoint", map.embedding.checkpoints.length, map.checkpoint,
-    (i) => `step ${step_words(map.embedding.checkpoints[i]?.step ?? 0)}`, (i) => {
+  const checkpoints = slider(
+    "embedding-checkpoint",
+    "Checkpoint",
+    map.embedding.checkpoints.length,
+    map.checkpoint,
+    (i) => `step ${step_words(map.embedding.checkpoints[i]?.step ?? 0)}`,
+    (i) => {
       map.checkpoint = Math.min(i, map.embedding.checkpoints.length - 1);
       redraw();
-    });
-  const find = element("input", { type: "search", "data-control": "embedding-search", oninput: () => {
-    map.found = find.value.toLowerCase();
-    redraw();
-  } });
-  const node = figure({ title: map.embedding.name, body: [map.frame, map.readout], svg: () => map.svg(), csv: () => map.csv() });
+    },
+  );
+  const find = element("input", {
+    type: "search",
+    "data-control": "embedding-search",
+    oninput: () => {
+      map.found = find.value.toLowerCase();
+      redraw();
+    },
+  });
+  const node = figure({
+    title: map.embedding.name,
+    body: [map.frame, map.readout],
+    svg: () => map.svg(),
+    csv: () => map.csv(),
+  });
   return [
-    element("div", { class: "controls" },
-      run.embeddings.length > 1 && select("embedding-weight", "Weight", run.embeddings.map(({ name }, i) => [i, name]), 0, (i) => {
-        map.choose(Number(i));
-        rename_figure(node, map.embedding.name);
-        redraw();
-      }),
-      checkpoints, labelled("Find a token", find)),
+    element(
+      "div",
+      { class: "controls" },
+      run.embeddings.length > 1 &&
+        select(
+          "embedding-weight",
+          "Weight",
+          run.embeddings.map(({ name }, i) => [i, name]),
+          0,
+          (i) => {
+            map.choose(Number(i));
+            rename_figure(node, map.embedding.name);
+            redraw();
+          },
+        ),
+      checkpoints,
+      labelled("Find a token", find),
+    ),
     node,
   ];
 }

@@ -6,15 +6,20 @@ const figures = new Set();
 // print: as svg, in the size for paper}
 function figure(drawing) {
   const save = button("save", "Save", () => open_save_menu(save, drawing), {
-    class: "quiet", "aria-haspopup": "true", "aria-label": `Save ${drawing.title}`,
+    class: "quiet",
+    "aria-haspopup": "true",
+    "aria-label": `Save ${drawing.title}`,
   });
   const print_copy = element("div", { class: "print-copy" });
   const node = element(
     "figure",
     { class: `figure ${drawing.class ?? ""}` },
-    element("figcaption", {},
+    element(
+      "figcaption",
+      {},
       element("span", { class: "figure-title" }, drawing.title),
-      element("span", { class: "figure-tools" }, drawing.controls, save)),
+      element("span", { class: "figure-tools" }, drawing.controls, save),
+    ),
     drawing.note && element("p", { class: "note" }, drawing.note),
     element("div", { class: "figure-body" }, drawing.body),
     drawing.svg && print_copy,
@@ -40,7 +45,8 @@ const save_menu = element(
     button(`save-${format.toLowerCase()}`, format, () => {
       save_menu.hidePopover();
       savers[format](figure_to_save);
-    })),
+    }),
+  ),
 );
 
 function open_save_menu(opener, drawing) {

@@ -52,8 +52,12 @@ function build_section(section, runs, run) {
   }
   const parts = [content].flat(Infinity).filter(Boolean);
   section.node.replaceChildren(
-    element("h2", { id: `${section.id}-title` }, section.title,
-      !section.all_runs && runs.length > 1 && element("span", { class: "of-run" }, run.name)),
+    element(
+      "h2",
+      { id: `${section.id}-title` },
+      section.title,
+      !section.all_runs && runs.length > 1 && element("span", { class: "of-run" }, run.name),
+    ),
     ...parts,
   );
 }
@@ -71,11 +75,24 @@ async function build_run(runs, run) {
 }
 
 function help_dialog() {
-  const row = ([keys, words]) => element("tr", {}, element("td", {}, keys.split(" ").map((key, i) => [i ? " " : "", key.length < 3 ? element("kbd", {}, key) : key])), element("td", {}, words));
-  return element("dialog", { id: "help", "aria-labelledby": "help-title" },
+  const row = ([keys, words]) =>
+    element(
+      "tr",
+      {},
+      element(
+        "td",
+        {},
+        keys.split(" ").map((key, i) => [i ? " " : "", key.length < 3 ? element("kbd", {}, key) : key]),
+      ),
+      element("td", {}, words),
+    );
+  return element(
+    "dialog",
+    { id: "help", "aria-labelledby": "help-title" },
     element("h2", { id: "help-title" }, "Keys"),
     element("table", {}, element("tbody", {}, [...shortcuts, ...elsewhere_keys].map(row))),
-    element("form", { method: "dialog" }, element("button", { type: "submit", "data-control": "help-close" }, "Close")));
+    element("form", { method: "dialog" }, element("button", { type: "submit", "data-control": "help-close" }, "Close")),
+  );
 }
 
 function fill_bar(runs) {
@@ -84,10 +101,24 @@ function fill_bar(runs) {
   navigation.append(...sections.map((section) => section.link));
   const tools = element("div", { class: "bar-tools" });
   if (runs.length > 1) {
-    tools.append(select("run", "Run", runs.map((run, i) => [i, run.name]), 0, (i) => build_run(runs, runs[Number(i)])));
+    tools.append(
+      select(
+        "run",
+        "Run",
+        runs.map((run, i) => [i, run.name]),
+        0,
+        (i) => build_run(runs, runs[Number(i)]),
+      ),
+    );
   }
   tools.append(
-    select("theme", "Theme", themes.map((theme) => [theme, theme]), "system", set_theme),
+    select(
+      "theme",
+      "Theme",
+      themes.map((theme) => [theme, theme]),
+      "system",
+      set_theme,
+    ),
     button("print", "Print", print_page, { class: "quiet" }),
     button("help", "Keys", () => document.getElementById("help").showModal(), { class: "quiet" }),
   );
@@ -97,7 +128,9 @@ function fill_bar(runs) {
 // The section that is read now stands out in the navigation.
 function follow_scrolling() {
   const line = 120;
-  const current = sections.filter((section) => !section.node.hidden && section.node.getBoundingClientRect().top <= line).at(-1) ?? sections[0];
+  const current =
+    sections.filter((section) => !section.node.hidden && section.node.getBoundingClientRect().top <= line).at(-1) ??
+    sections[0];
   for (const section of sections) {
     if (section === current) section.link.setAttribute("aria-current", "true");
     else section.link.removeAttribute("aria-current");
@@ -118,7 +151,8 @@ function on_key(event) {
     print_page();
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input[type=search], select, dialog *")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input[type=search], select, dialog *"))
+    return;
   if (event.key === "n" || event.key === "b") go_to_section(event.key === "n" ? 1 : -1);
   else {
     const shortcut = shortcuts.find(([key, , act]) => act && key === event.key);
@@ -131,13 +165,21 @@ function on_key(event) {
 async function start() {
   const { runs, program, written } = report_data;
   for (const section of sections) {
-    section.node = element("section", { id: section.id, tabindex: -1, "aria-labelledby": `${section.id}-title`, hidden: true });
+    section.node = element("section", {
+      id: section.id,
+      tabindex: -1,
+      "aria-labelledby": `${section.id}-title`,
+      hidden: true,
+    });
     section.link = element("a", { href: `#${section.id}`, hidden: true, "data-control": "section" }, section.title);
   }
   document.title = `${runs.map((run) => run.name).join(", ")} – transformlet report`;
-  document.getElementById("report").append(
-    element("h1", {}, runs.length === 1 ? runs[0].name : `${runs.length} runs`),
-    ...sections.map((section) => section.node));
+  document
+    .getElementById("report")
+    .append(
+      element("h1", {}, runs.length === 1 ? runs[0].name : `${runs.length} runs`),
+      ...sections.map((section) => section.node),
+    );
   document.getElementById("written").textContent = `Written by ${program}, ${written}.`;
   document.body.append(help_dialog());
   fill_bar(runs);

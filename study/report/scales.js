@@ -7,7 +7,8 @@ function linear_ticks(low, high, count = 6) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
   const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i) ticks.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i)
+    ticks.push(Number((i * step).toPrecision(12)));
   return ticks;
 }
 
@@ -29,7 +30,10 @@ function logarithmic_ticks(low, high) {
 
 // place(value) is 0 ... 1 from the low end to the high one.
 function make_scale([low, high], logarithmic) {
-  if (low === high) [low, high] = logarithmic ? [low / 2, high * 2] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+  if (low === high)
+    [low, high] = logarithmic
+      ? [low / 2, high * 2]
+      : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
   const warp = logarithmic ? Math.log10 : (value) => value;
   const start = warp(low);
   const size = warp(high) - start;

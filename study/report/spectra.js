@@ -12,46 +12,81 @@ function spectra_section(run) {
   const values = new Chart({
     title: "Singular values",
     describe: async (theme) => ({
-      x_label: "index", y_log: true, height: 280,
+      x_label: "index",
+      y_log: true,
+      height: 280,
       series: await spectra_series(state, (i) => colour(i, theme)),
     }),
   });
   const ranks = new Chart({
     title: "Effective rank",
     describe: (theme) => ({
-      x_label: "step", height: 280,
-      series: [{ label: "effective rank", colour: line_colour(0, theme), dots: true, x: state.weight.checkpoints.map(({ step }) => step),
-        y: state.weight.checkpoints.map(({ effective_rank }) => effective_rank) }],
+      x_label: "step",
+      height: 280,
+      series: [
+        {
+          label: "effective rank",
+          colour: line_colour(0, theme),
+          dots: true,
+          x: state.weight.checkpoints.map(({ step }) => step),
+          y: state.weight.checkpoints.map(({ effective_rank }) => effective_rank),
+        },
+      ],
       marks: [{ x: step_of(state.checkpoint), colour: "#888888", dash: "2 3", label: "the chosen checkpoint" }],
     }),
   });
   const redraw = () => {
-    for (const [chart, what] of [[values, "Singular values"], [ranks, "Effective rank"]]) {
+    for (const [chart, what] of [
+      [values, "Singular values"],
+      [ranks, "Effective rank"],
+    ]) {
       chart.title = `${what} of ${state.weight.name}`;
       rename_figure(chart.node.closest("figure"), chart.title);
       chart.drawing.invalidate();
     }
   };
-  const checkpoints = slider("spectra-checkpoint", "Checkpoint", state.weight.checkpoints.length, state.checkpoint,
-    (i) => `step ${step_words(step_of(i))}`, (i) => {
+  const checkpoints = slider(
+    "spectra-checkpoint",
+    "Checkpoint",
+    state.weight.checkpoints.length,
+    state.checkpoint,
+    (i) => `step ${step_words(step_of(i))}`,
+    (i) => {
       state.checkpoint = i;
       redraw();
-    });
-  const weights = select("spectra-weight", "Weight", run.spectra.map(({ name }, i) => [i, name]), 0, (i) => {
-    state.weight = run.spectra[Number(i)];
-    state.checkpoint = Math.min(state.checkpoint, state.weight.checkpoints.length - 1);
-    redraw();
-  });
+    },
+  );
+  const weights = select(
+    "spectra-weight",
+    "Weight",
+    run.spectra.map(({ name }, i) => [i, name]),
+    0,
+    (i) => {
+      state.weight = run.spectra[Number(i)];
+      state.checkpoint = Math.min(state.checkpoint, state.weight.checkpoints.length - 1);
+      redraw();
+    },
+  );
   values.title += ` of ${state.weight.name}`;
   ranks.title += ` of ${state.weight.name}`;
-  const named = (chart) => ({ body: chart.node, svg: () => chart.svg(), print: () => chart.print(), title: chart.title });
+  const named = (chart) => ({
+    body: chart.node,
+    svg: () => chart.svg(),
+    print: () => chart.print(),
+    title: chart.title,
+  });
   return [
     element("div", { class: "controls" }, weights, checkpoints),
-    element("div", { class: "pair" },
-      figure({ ...named(values), csv: () => spectra_rows(state.weight),
-        note: "Of the chosen checkpoint in full colour; the others faint, from early (dark) to late (light)." }),
-      figure({ ...named(ranks), csv: () => ranks.csv(),
-        note: "Over how many directions the weight is spread." })),
+    element(
+      "div",
+      { class: "pair" },
+      figure({
+        ...named(values),
+        csv: () => spectra_rows(state.weight),
+        note: "Of the chosen checkpoint in full colour; the others faint, from early (dark) to late (light).",
+      }),
+      figure({ ...named(ranks), csv: () => ranks.csv(), note: "Over how many directions the weight is spread." }),
+    ),
   ];
 }
 
@@ -60,8 +95,14 @@ async function spectra_series(state, colour) {
   const all = await Promise.all(checkpoints.map(({ singular_values }) => unpack(singular_values)));
   const series = all.map((y, i) => {
     const chosen = i === state.checkpoint;
-    return { x: Array.from(y, (_, index) => index + 1), y, colour: colour(i), opacity: chosen ? undefined : 0.35, width: chosen ? 2.5 : 1,
-      label: chosen ? `step ${step_words(checkpoints[i].step)}` : undefined };
+    return {
+      x: Array.from(y, (_, index) => index + 1),
+      y,
+      colour: colour(i),
+      opacity: chosen ? undefined : 0.35,
+      width: chosen ? 2.5 : 1,
+      label: chosen ? `step ${step_words(checkpoints[i].step)}` : undefined,
+    };
   });
   return [...series.filter((each) => !each.label), ...series.filter((each) => each.label)];
 }
@@ -82,5 +123,9 @@ function hex_of_viridis(share) {
 function curvature_section(runs, run) {
   const names = (run.curvature?.curves ?? []).filter((name) => metric_of(run, name));
   if (names.length === 0) return null;
-  return element("div", { class: "charts" }, names.map((name) => metric_chart(runs, name)));
+  return element(
+    "div",
+    { class: "charts" },
+    names.map((name) => metric_chart(runs, name)),
+  );
 }

@@ -7,8 +7,17 @@ function svg_cells(map, left, top, width, height) {
   const group = svg_element("g", { "shape-rendering": "crispEdges" });
   group.append(svg_element("rect", { x: left, y: top, width, height, fill: "#dddddd" }));
   if (map.rows * map.columns > largest_map_of_rectangles) {
-    group.append(svg_element("image", { x: left, y: top, width, height, preserveAspectRatio: "none",
-      style: { "image-rendering": "pixelated" }, href: map_canvas(map).toDataURL("image/png") }));
+    group.append(
+      svg_element("image", {
+        x: left,
+        y: top,
+        width,
+        height,
+        preserveAspectRatio: "none",
+        style: { "image-rendering": "pixelated" },
+        href: map_canvas(map).toDataURL("image/png"),
+      }),
+    );
     return group;
   }
   const cell_width = width / map.columns;
@@ -17,8 +26,15 @@ function svg_cells(map, left, top, width, height) {
     for (let column = 0; column < map.columns; ++column) {
       const share = map.share(row, column);
       if (Number.isNaN(share)) continue;
-      group.append(svg_element("rect", { x: (left + column * cell_width).toFixed(2), y: (top + row * cell_height).toFixed(2),
-        width: (cell_width + 0.3).toFixed(2), height: (cell_height + 0.3).toFixed(2), fill: viridis(share) }));
+      group.append(
+        svg_element("rect", {
+          x: (left + column * cell_width).toFixed(2),
+          y: (top + row * cell_height).toFixed(2),
+          width: (cell_width + 0.3).toFixed(2),
+          height: (cell_height + 0.3).toFixed(2),
+          fill: viridis(share),
+        }),
+      );
     }
   }
   return group;
@@ -69,18 +85,28 @@ function map_svg({ title, map, row_words, column_words, row_label, column_label,
   const top = 44 + (upright ? 14 : Math.min(140, widest));
   const height = Math.max(60, Math.min(size, (size * map.rows) / map.columns));
   const svg = svg_root(left + size + 20, top + height + 44, title);
-  svg.append(svg_text(12, 18, title, { class: "svg-title", "font-size": 13, "font-weight": 600 }), svg_cells(map, left, top, size, height));
+  svg.append(
+    svg_text(12, 18, title, { class: "svg-title", "font-size": 13, "font-weight": 600 }),
+    svg_cells(map, left, top, size, height),
+  );
   for (const [at, text] of row_words) {
     svg.append(svg_text(left - 5, top + (height * at) / map.rows + 4, text, { "text-anchor": "end" }));
   }
   for (const [at, text] of column_words) {
     const x = left + (size * at) / map.columns;
-    svg.append(upright ? svg_text(x, top - 6, text, { "text-anchor": "middle" })
-      : svg_text(x + 4, top - 5, text, { transform: `rotate(-90 ${x + 4} ${top - 5})` }));
+    svg.append(
+      upright
+        ? svg_text(x, top - 6, text, { "text-anchor": "middle" })
+        : svg_text(x + 4, top - 5, text, { transform: `rotate(-90 ${x + 4} ${top - 5})` }),
+    );
   }
   const middle = top + height / 2;
   svg.append(
-    svg_text(14, middle, row_label, { "text-anchor": "middle", fill: svg_ink.axis, transform: `rotate(-90 14 ${middle})` }),
+    svg_text(14, middle, row_label, {
+      "text-anchor": "middle",
+      fill: svg_ink.axis,
+      transform: `rotate(-90 14 ${middle})`,
+    }),
     svg_text(left + size, 34, column_label, { "text-anchor": "end", fill: svg_ink.axis }),
     svg_colour_key(left - 44, top + height + 18, key_words),
   );

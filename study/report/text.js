@@ -34,8 +34,12 @@ function token_words(token) {
     .replaceAll("\t", "⇥")
     .replaceAll("\r", "␍")
     .replaceAll(" ", "␣")
-    .replace(/[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) => `U+${c.codePointAt(0).toString(16).toUpperCase()}`)
-    .replace(/[\u0000-\u001f\u007f]/g, (c) => (c === "\u007f" ? "␡" : String.fromCodePoint(0x2400 + c.codePointAt(0))));
+    .replace(
+      /[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+      (c) => `U+${c.codePointAt(0).toString(16).toUpperCase()}`,
+    )
+    .replaceAll("\u007f", "␡")
+    .replace(/[\u0000-\u001f]/g, (c) => String.fromCodePoint(0x2400 + c.codePointAt(0)));
 }
 
 const shorten = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);

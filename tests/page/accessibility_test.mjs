@@ -13,16 +13,31 @@ after(() => browser.close());
 async function assert_accessible(page, when) {
   const { violations, passes } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  assert.deepEqual(bad.map(({ id, nodes }) => `${when}: ${id}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 150)} ${node.any[0]?.message ?? ""}`).join(" | ")}`), []);
+  assert.deepEqual(
+    bad.map(
+      ({ id, nodes }) =>
+        `${when}: ${id}: ${nodes
+          .slice(0, 3)
+          .map((node) => `${node.html.slice(0, 150)} ${node.any[0]?.message ?? ""}`)
+          .join(" | ")}`,
+    ),
+    [],
+  );
   assert.ok(passes.length > 10, "axe looked at nothing");
 }
 
 for (const file of page_files()) {
   test(basename(file), async () => {
     const page = await open_page(browser, file);
-    await page.evaluate(() => document.querySelectorAll("#overview details, .prediction details").forEach((node) => (node.open = true)));
+    await page.evaluate(() =>
+      document.querySelectorAll("#overview details, .prediction details").forEach((node) => (node.open = true)),
+    );
     await page.evaluate(axe.source);
-    for (const [scheme, width] of [["light", 1280], ["dark", 1280], ["light", 400]]) {
+    for (const [scheme, width] of [
+      ["light", 1280],
+      ["dark", 1280],
+      ["light", 400],
+    ]) {
       await page.emulateMedia({ colorScheme: scheme });
       await page.setViewportSize({ width, height: 900 });
       await drawn(page);

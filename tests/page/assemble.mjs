@@ -5,7 +5,11 @@ import { fileURLToPath } from "node:url";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "../../study/report");
 
-const files = (place, ending) => readdirSync(join(folder, place)).filter((name) => name.endsWith(ending)).sort().map((name) => join(folder, place, name));
+const files = (place, ending) =>
+  readdirSync(join(folder, place))
+    .filter((name) => name.endsWith(ending))
+    .sort()
+    .map((name) => join(folder, place, name));
 const text_of = (names) => names.map((name) => `${readFileSync(name, "utf8")}\n`).join("");
 
 export function assemble(data_text) {

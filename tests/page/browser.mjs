@@ -41,7 +41,9 @@ export async function drawn(page) {
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
     for (let quiet = 0, i = 0; quiet < 3 && i < 300; ++i) {
       await frame();
-      const waiting = [...document.querySelectorAll("*")].some(({ drawing }) => drawing?.visible && (drawing.stale || drawing.times === 0));
+      const waiting = [...document.querySelectorAll("*")].some(
+        ({ drawing }) => drawing?.visible && (drawing.stale || drawing.times === 0),
+      );
       quiet = waiting ? 0 : quiet + 1;
     }
   });

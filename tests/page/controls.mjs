@@ -1,121 +1,25 @@
 // What each control of the page must do. A control is a button, an input, a select, a summary or a link within the
 // page; its data-control names it, and one that has no entry here fails the test.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { assert_changes, data_of, drawn } from "./browser.mjs";
-
-// Every option of a select must look otherwise than the one before, or, where `some` is enough, one of them.
-async function try_options(page, control, selector, { some = false } = {}) {
-  const options = await control.locator("option").evaluateAll((nodes) => nodes.map((node) => node.value));
-  const first = await control.inputValue();
-  const others = [...options.filter((option) => option !== first), first];
-  let changed = 0;
-  for (const option of others.length > 1 ? others : []) {
-    const change = () => assert_changes(page, selector, `choosing ${option}`, () => control.selectOption(option), some ? 3 : undefined);
-    if (some) await change().then(() => ++changed, () => 0);
-    else await change();
-  }
-  if (some) assert.ok(changed > 0, `no option changes anything in ${selector}`);
-}
-
-// To its other end and back, by keys; the words beside it change with it.
-async function try_slider(page, control, selector) {
-  if (await control.isDisabled()) return;
-  const words = () => control.evaluate((node) => node.parentElement.querySelector("output").textContent);
-  const before = await words();
-  const [value, max] = await control.evaluate((node) => [Number(node.value), Number(node.max)]);
-  await assert_changes(page, selector, "a slider at its other end", () => control.press(value === max ? "Home" : "End"));
-  assert.notEqual(await words(), before);
-  assert.equal(await control.getAttribute("aria-valuetext"), await words());
-  await assert_changes(page, selector, "a slider's arrow key", () => control.press(value === max ? "ArrowRight" : "ArrowLeft"));
-  await control.press(value === max ? "End" : "Home");
-}
-
-async function toggle_twice(page, control, selector, { if_any = true } = {}) {
-  const checked = await control.isChecked();
-  const flip = async () => {
-    await control.click();
-    assert.notEqual(await control.isChecked(), undefined);
-  };
-  if (!if_any) {
-    await flip();
-    await flip();
-  } else {
-    await assert_changes(page, selector, "a checkbox", flip);
-    await assert_changes(page, selector, "a checkbox, back", flip);
-  }
-  assert.equal(await control.isChecked(), checked);
-}
-
-async function try_details(page, control) {
-  const is_open = () => control.evaluate((node) => node.parentElement.open);
-  const before = await is_open();
-  await control.click();
-  assert.equal(await is_open(), !before);
-  await control.press("Enter");
-  assert.equal(await is_open(), before);
-}
-
-const svg_parts = "path, line, rect, image, circle";
-
-async function check_download(page, format, download) {
-  const bytes = readFileSync(await download.path());
-  assert.ok(download.suggestedFilename().endsWith(`.${format}`), download.suggestedFilename());
-  if (format === "png") {
-    assert.equal(bytes.subarray(1, 4).toString(), "PNG");
-    assert.ok(bytes.readUInt32BE(16) >= 400, "it is not wide");
-  } else if (format === "csv") {
-    const lines = bytes.toString().trim().split("\r\n");
-    assert.ok(lines.length >= 2 && lines[0].includes(","), lines[0]);
-  } else {
-    const [error, parts] = await page.evaluate(([text, selector]) => {
-      const svg = new DOMParser().parseFromString(text, "image/svg+xml");
-      return [svg.querySelector("parsererror")?.textContent, svg.querySelectorAll(selector).length];
-    }, [bytes.toString(), svg_parts]);
-    assert.equal(error, undefined);
-    assert.ok(parts > 3, "an empty drawing");
-  }
-}
-
-async function try_save(page, control) {
-  for (const format of ["svg", "png", "csv"]) {
-    await control.click();
-    const choice = page.locator(`#save-menu [data-control=save-${format}]`);
-    if (!(await choice.isVisible())) {
-      await page.keyboard.press("Escape");
-      continue;
-    }
-    const [download] = await Promise.all([page.waitForEvent("download"), choice.click()]);
-    await check_download(page, format, download);
-  }
-  assert.equal(await page.locator("#save-menu").isVisible(), false);
-}
-
-async function has_marks(page, kind) {
-  const { runs } = await data_of(page);
-  const shown = await page.evaluate(() => [...document.querySelectorAll(".metric")].filter((node) => node.checkVisibility()).map((node) => node.dataset.metric));
-  if (kind === "phases") return runs.some((run) => run.changes?.some(({ metric }) => shown.includes(metric)));
-  if (kind === "evaluations") return runs.some((run) => run.curves.metrics.some(({ name }) => /^(val|test)\//.test(name)));
-  const event = kind === "checkpoints" ? "saved" : "resumed";
-  return runs.some((run) => run.events?.some((each) => each.event === event));
-}
-
-const mark_toggle = (kind) => async (page, control) => toggle_twice(page, control, "#curves", { if_any: await has_marks(page, kind) });
-
-async function zoom_in_and_back(page, control) {
-  assert.ok(await control.isDisabled());
-  const zoom_in = page.locator("[data-control=map-zoom-in]");
-  if (await zoom_in.isDisabled()) return;
-  await assert_changes(page, ".large-map", "zooming in", () => zoom_in.click());
-  await assert_changes(page, ".large-map", "zooming out", () => control.click());
-  assert.ok(await control.isDisabled());
-}
+import {
+  mark_toggle,
+  toggle_twice,
+  try_details,
+  try_options,
+  try_save,
+  try_slider,
+  zoom_in_and_back,
+} from "./control_checks.mjs";
 
 export const handlers = {
   async section(page, control) {
     const target = await control.getAttribute("href");
     await control.click();
-    await page.waitForFunction((id) => Math.abs(document.querySelector(id).getBoundingClientRect().top) < innerHeight, target);
+    await page.waitForFunction(
+      (id) => Math.abs(document.querySelector(id).getBoundingClientRect().top) < innerHeight,
+      target,
+    );
   },
 
   async skip(page, control) {
@@ -125,7 +29,8 @@ export const handlers = {
   },
 
   async theme(page, control) {
-    const theme = () => page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]);
+    const theme = () =>
+      page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]);
     await control.selectOption("dark");
     const [name, background] = await theme();
     assert.equal(name, "dark");
@@ -180,7 +85,11 @@ export const handlers = {
   "curves-group": try_details,
 
   async "config-differing"(page, control) {
-    const rows = () => control.evaluate((node) => [...node.closest("figure").querySelectorAll("tbody tr")].filter((row) => row.checkVisibility()).length);
+    const rows = () =>
+      control.evaluate(
+        (node) =>
+          [...node.closest("figure").querySelectorAll("tbody tr")].filter((row) => row.checkVisibility()).length,
+      );
     const all = await rows();
     const differing = await control.evaluate((node) => node.closest("figure").querySelectorAll("tr.differs").length);
     await control.click();
@@ -190,7 +99,12 @@ export const handlers = {
   },
 
   async "curves-search"(page, control) {
-    const shown = () => page.evaluate(() => [...document.querySelectorAll("#curves .metric")].filter((node) => !node.hidden && node.checkVisibility()).map((node) => node.dataset.metric));
+    const shown = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll("#curves .metric")]
+          .filter((node) => !node.hidden && node.checkVisibility())
+          .map((node) => node.dataset.metric),
+      );
     await control.fill("LOSS val");
     const names = await shown();
     assert.ok(names.length > 0 && names.every((name) => name.includes("loss") && name.includes("val")), names.join());
@@ -201,21 +115,21 @@ export const handlers = {
     assert.ok((await shown()).length > names.length);
   },
 
-  "curves-x": (page, control) => try_options(page, control, "#curves"),
-  "curves-y": (page, control) => try_options(page, control, "#curves"),
-  "curves-smoothing": (page, control) => try_slider(page, control, "#curves"),
+  "curves-x": (page, control) => try_options(page, control, "#curves .charts"),
+  "curves-y": (page, control) => try_options(page, control, "#curves .charts"),
+  "curves-smoothing": (page, control) => try_slider(page, control, "#curves .charts"),
   "curves-mark-evaluations": mark_toggle("evaluations"),
   "curves-mark-checkpoints": mark_toggle("checkpoints"),
   "curves-mark-resumptions": mark_toggle("resumptions"),
   "curves-mark-phases": mark_toggle("phases"),
-  "curves-run": (page, control) => toggle_twice(page, control, "#curves"),
+  "curves-run": (page, control) => toggle_twice(page, control, "#curves .charts"),
 
   async "curves-reset"(page, control) {
     assert.ok(await control.isDisabled());
     const chart = page.locator("#curves .metric:visible .chart").first();
     await chart.focus();
-    await assert_changes(page, "#curves", "+", () => chart.press("+"));
-    await assert_changes(page, "#curves", "showing all steps", () => control.click());
+    await assert_changes(page, "#curves .charts", "+", () => chart.press("+"));
+    await assert_changes(page, "#curves .charts", "showing all steps", () => control.click());
     assert.ok(await control.isDisabled());
   },
 
@@ -237,8 +151,8 @@ export const handlers = {
     await reset.click();
   },
 
-  "attention-example": (page, control) => try_options(page, control, "#attention"),
-  "attention-checkpoint": (page, control) => try_slider(page, control, "#attention"),
+  "attention-example": (page, control) => try_options(page, control, ".attention"),
+  "attention-checkpoint": (page, control) => try_slider(page, control, ".attention"),
   "attention-scale": (page, control) => try_options(page, control, "#attention .attention", { some: true }),
 
   async "attention-head"(page, control) {
@@ -251,7 +165,9 @@ export const handlers = {
 
   // Maps of four cells a side and fewer can't be zoomed; nor can a whole map be zoomed out.
   async "map-zoom-in"(page, control) {
-    const cells = (await page.locator(".large-map .map").getAttribute("aria-label")).match(/\d+(?= queries| keys)/g).map(Number);
+    const cells = (await page.locator(".large-map .map").getAttribute("aria-label"))
+      .match(/\d+(?= queries| keys)/g)
+      .map(Number);
     assert.equal(await control.isDisabled(), Math.max(...cells) <= 4);
     if (await control.isDisabled()) return;
     await assert_changes(page, ".large-map", "zooming in", () => control.click());
@@ -262,8 +178,11 @@ export const handlers = {
 
   async "predictions-filter"(page, control) {
     const [run] = (await data_of(page)).runs;
-    for (const [kind, count] of [["right", run.predictions.filter(({ right }) => right).length], ["wrong", run.predictions.filter(({ right }) => !right).length],
-      ["all", run.predictions.length]]) {
+    for (const [kind, count] of [
+      ["right", run.predictions.filter(({ right }) => right).length],
+      ["wrong", run.predictions.filter(({ right }) => !right).length],
+      ["all", run.predictions.length],
+    ]) {
       await control.selectOption(kind);
       assert.equal(await page.locator(".prediction:visible").count(), count, kind);
     }
@@ -277,40 +196,52 @@ export const handlers = {
     assert.equal(panel, wanted);
   },
 
-  "spectra-weight": (page, control) => try_options(page, control, "#spectra", { some: true }),
-  "spectra-checkpoint": (page, control) => try_slider(page, control, "#spectra"),
-  "embedding-weight": (page, control) => try_options(page, control, "#embeddings"),
-  "embedding-checkpoint": (page, control) => try_slider(page, control, "#embeddings"),
+  "spectra-weight": (page, control) => try_options(page, control, "#spectra .pair", { some: true }),
+  "spectra-checkpoint": (page, control) => try_slider(page, control, "#spectra .pair"),
+  "embedding-weight": (page, control) => try_options(page, control, "#embeddings .map"),
+  "embedding-checkpoint": (page, control) => try_slider(page, control, "#embeddings .map"),
 
   async "embedding-search"(page, control) {
     const [token] = (await data_of(page)).runs[0].embeddings[0].tokens.filter((each) => each.trim() !== "");
-    await assert_changes(page, "#embeddings", "searching a token", () => control.fill(token));
-    await assert_changes(page, "#embeddings", "searching nothing", () => control.fill(""));
+    await assert_changes(page, "#embeddings .map", "searching a token", () => control.fill(token));
+    await assert_changes(page, "#embeddings .map", "searching nothing", () => control.fill(""));
   },
 };
 
 // Every control of the page, by name; unknown ones fail.
 export async function all_controls(page) {
   const names = await page.evaluate(() =>
-    [...document.querySelectorAll("button, input, select, textarea, summary, a[href]")].map((node) => [node.dataset.control ?? null, node.outerHTML.slice(0, 120)]));
-  for (const [name, html] of names) assert.ok(name !== null && name in handlers, `no test of the control ${name}: ${html}`);
+    [...document.querySelectorAll("button, input, select, textarea, summary, a[href]")].map((node) => [
+      node.dataset.control ?? null,
+      node.outerHTML.slice(0, 120),
+    ]),
+  );
+  for (const [name, html] of names)
+    assert.ok(name !== null && name in handlers, `no test of the control ${name}: ${html}`);
   return [...new Set(names.map(([name]) => name))];
 }
 
-// Those of one name that can be seen: all, or, of many alike, some from the first to the last.
-export async function try_control(page, name, most) {
+// Those of one name that can be seen; of many alike in a section, the first and the last. Figures that are drawings and
+// those that are tables are not alike.
+async function instances(page, name) {
+  const kinds = new Map();
+  for (const control of await page.locator(`[data-control="${name}"]`).all()) {
+    const [usable, kind] = await control.evaluate((node) => [
+      node.closest("#help, .skip") !== null || node.checkVisibility(),
+      `${node.closest("main > section")?.id} ${node.closest("figure")?.querySelector(":scope > .print-copy") !== null}`,
+    ]);
+    if (usable) kinds.set(kind, [...(kinds.get(kind) ?? []), control]);
+  }
+  return [...kinds.values()].flatMap((alike) => (alike.length > 1 ? [alike[0], alike.at(-1)] : alike));
+}
+
+// How many were tried.
+export async function try_control(page, name) {
   const handler = handlers[name];
   if (handler === null) return 0;
-  const controls = (await page.locator(`[data-control="${name}"]`).all());
-  const visible = [];
+  const controls = await instances(page, name);
+  assert.ok(controls.length > 0, `the control ${name} is never to be seen`);
   for (const control of controls) {
-    const usable = await control.evaluate((node) => node.closest("#help, .skip") !== null || node.checkVisibility());
-    if (usable) visible.push(control);
-  }
-  assert.ok(visible.length > 0, `the control ${name} is never to be seen`);
-  const count = Math.min(most, visible.length);
-  for (let i = 0; i < count; ++i) {
-    const control = visible[count === 1 ? 0 : Math.round((i * (visible.length - 1)) / (count - 1))];
     try {
       // Its section from the top, so that what it changes is in view too.
       await control.evaluate((node) => node.closest("main > section")?.scrollIntoView());
@@ -320,5 +251,5 @@ export async function try_control(page, name, most) {
       throw error;
     }
   }
-  return count;
+  return controls.length;
 }

@@ -27,9 +27,17 @@ async function read_through(page) {
   await page.evaluate(() => scrollTo(0, 0));
 }
 
-const section_keys = { attention: (run) => run.attention?.maps?.length, predictions: (run) => run.predictions?.length, calibration: (run) => run.calibration?.bins?.length,
-  spectra: (run) => run.spectra?.length, curvature: (run) => run.curvature?.curves?.length, landscape: (run) => run.landscape, embeddings: (run) => run.embeddings?.length,
-  gradcheck: (run) => run.gradcheck, curves: (run) => run.curves?.metrics?.length };
+const section_keys = {
+  attention: (run) => run.attention?.maps?.length,
+  predictions: (run) => run.predictions?.length,
+  calibration: (run) => run.calibration?.bins?.length,
+  spectra: (run) => run.spectra?.length,
+  curvature: (run) => run.curvature?.curves?.length,
+  landscape: (run) => run.landscape,
+  embeddings: (run) => run.embeddings?.length,
+  gradcheck: (run) => run.gradcheck,
+  curves: (run) => run.curves?.metrics?.length,
+};
 
 for (const file of page_files()) {
   describe(basename(file), () => {
@@ -41,7 +49,8 @@ for (const file of page_files()) {
         assert.equal(await page.locator(`#${id}`).isVisible(), Boolean(has(runs[0])), id);
         assert.equal(await page.locator(`nav a[href="#${id}"]`).isVisible(), Boolean(has(runs[0])), `link to ${id}`);
       }
-      for (const sentence of runs.flatMap((run) => run.missing ?? [])) assert.ok(await page.locator(".notice", { hasText: sentence }).isVisible());
+      for (const sentence of runs.flatMap((run) => run.missing ?? []))
+        assert.ok(await page.locator(".notice", { hasText: sentence }).isVisible());
       assert_no_complaints(page);
       await page.context().close();
     });
@@ -50,7 +59,7 @@ for (const file of page_files()) {
       const page = await open_page(browser, file, { height: 1500 });
       await open_all_details(page);
       let tried = 0;
-      for (const name of await all_controls(page)) tried += await try_control(page, name, 2);
+      for (const name of await all_controls(page)) tried += await try_control(page, name);
       assert_no_complaints(page);
       context.diagnostic(`${tried} controls tried`);
       await page.context().close();

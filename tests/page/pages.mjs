@@ -23,5 +23,10 @@ export const big_page = () => sample_page("sample-big", sample.big_run());
 export const page_files = () => [
   ...written_pages(),
   hostile_page(),
-  sample_page("sample-several", sample.encoder_run(), sample.encoder_run("reverse/2", 0.6), sample.encoder_decoder_run()),
+  sample_page(
+    "sample-several",
+    sample.encoder_run(),
+    sample.encoder_run("reverse/2", 0.6),
+    sample.encoder_decoder_run(),
+  ),
 ];

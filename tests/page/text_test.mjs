@@ -26,22 +26,29 @@ test("a token that holds <script> is shown, not run", async () => {
   await page.context().close();
 });
 
-const validator = (rules) => new HtmlValidate({ extends: ["html-validate:recommended"], rules: {
-  "long-title": "off", // a run's name is as long as it is
-  "no-trailing-whitespace": "off", // of the libraries
-  ...rules,
-} });
+const validator = (rules) =>
+  new HtmlValidate({
+    extends: ["html-validate:recommended"],
+    rules: {
+      "long-title": "off", // a run's name is as long as it is
+      "no-trailing-whitespace": "off", // of the libraries
+      ...rules,
+    },
+  });
 
 const written = validator({});
 const built = validator({
   "no-inline-style": "off", // the widths of bars and the colours of cells are data
   // How a browser writes elements down: hidden=""
-  "attribute-boolean-style": "off", "attribute-empty-style": "off",
+  "attribute-boolean-style": "off",
+  "attribute-empty-style": "off",
 });
 
 async function assert_valid(rules, text, name) {
   const report = await rules.validateString(text);
-  const messages = report.results.flatMap((result) => result.messages.map((each) => `${name}:${each.line} ${each.ruleId}: ${each.message} ${each.selector ?? ""}`));
+  const messages = report.results.flatMap((result) =>
+    result.messages.map((each) => `${name}:${each.line} ${each.ruleId}: ${each.message} ${each.selector ?? ""}`),
+  );
   assert.deepEqual([...new Set(messages)].slice(0, 10), []);
 }
 

@@ -18,8 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // What all of it may cost: the report of a long run is to be small, and to be made in a small share of its time.
-constexpr size_t most_checkpoints = 30;
-constexpr double most_numbers_read = 6e7;  // of weights, over all checkpoints
+constexpr double most_checkpoints = 30;
+constexpr double most_bytes_read = 2.5e8;  // of weights, over all checkpoints
 constexpr double most_attention_bytes = 6e6;
 constexpr double most_operations = 2e9;  // of spectra, and as many of embeddings: some seconds
 
@@ -70,11 +70,11 @@ std::optional<Checkpoint> Sections::load(const StoredCheckpoint& stored) {
 }
 
 void Sections::choose() {
-  size_t most = most_checkpoints;
-  if (run_.experiment != nullptr) {
-    const double count = std::max(1.0, static_cast<double>(run_.experiment->parameters.count()));
-    most = static_cast<size_t>(std::clamp(most_numbers_read / count, 1.0, static_cast<double>(most_checkpoints)));
-  }
+  if (run_.checkpoints.empty()) return;
+  std::error_code missing;
+  const auto size = std::filesystem::file_size(run_.checkpoints.back().folder / "weights.safetensors", missing);
+  const double bytes = missing ? 1 : std::max(1.0, static_cast<double>(size));
+  const auto most = static_cast<size_t>(std::clamp(most_bytes_read / bytes, 1.0, most_checkpoints));
   for (const size_t place : evenly_chosen(run_.checkpoints.size(), most)) chosen_.push_back(run_.checkpoints[place]);
   if (chosen_.size() < run_.checkpoints.size()) {
     missing_.push_back(
@@ -147,7 +147,7 @@ void Sections::add_to(Json& json) {
   look_at_newest(json);
   choose_attention();
   look_at_all(json);
-  if (!examples_.empty()) json["examples"] = examples_json(examples_);
+  if (!examples_.empty() && !examples_.front().sequences.empty()) json["examples"] = examples_json(examples_);
 }
 
 }  // namespace
