@@ -14,12 +14,13 @@
 //                       (sqrt(v / (1 - b2^t)) + epsilon), and the edge 38 / r for b1 = 0.9 (Cohen et al. 2022,
 //                       "Adaptive Gradient Methods at the Edge of Stability", section 3).
 //
-// Of all parameters, or of some: then H is a block on the diagonal of the whole Hessian, and no edge is told. Cost: for
-// each product four passes of the model, of a batch in one part about two; Lanczos keeps a vector in double precision
-// for each iteration.
+// Of all parameters, or of some, or of one attention head: then H is a block on the diagonal of the whole Hessian, and
+// no edge is told. Cost: for each product four passes of the model, of a batch in one part about two; Lanczos keeps a
+// vector in double precision for each iteration.
 #include <algorithm>
 #include <cmath>
 
+#include "study/head_entries.h"
 #include "study/hessian.h"
 #include "study/lanczos.h"
 #include "study/probe.h"
@@ -49,6 +50,16 @@ std::vector<size_t> chosen_parameters(const Parameters& parameters, const std::v
   return places;
 }
 
+// Of the block of H that these entries are, its product with a vector.
+std::vector<double> block_times(const Hessian& hessian, const std::vector<int64_t>& entries,
+                                const std::vector<double>& v) {
+  std::vector<double> whole(static_cast<size_t>(hessian.size()), 0.0), result;
+  for (size_t i = 0; i < entries.size(); ++i) whole[static_cast<size_t>(entries[i])] = v[i];
+  const std::vector<double> product = hessian.times(whole);
+  for (const int64_t entry : entries) result.push_back(product[static_cast<size_t>(entry)]);
+  return result;
+}
+
 struct Curvature : Probe {
   static constexpr const char* name = "curvature";
   static constexpr const char* help =
@@ -56,6 +67,7 @@ struct Curvature : Probe {
 
   int64_t eigenvalues = 1, iterations = 64, trace_samples = 0;
   std::vector<std::string> parameters;
+  std::optional<int64_t> head;
   bool preconditioned = false;
 
   void describe_keys(Fields& field) override {
@@ -63,10 +75,23 @@ struct Curvature : Probe {
     field("iterations", iterations, "products with the Hessian to find them in, at most", at_least(1));
     field("trace_samples", trace_samples, "random vectors to estimate the trace from; 0: no trace", at_least(0));
     field("parameters", parameters, "names or beginnings of names (encoder.blocks.0); none: all parameters");
+    field("head", head, "of the one attention layer that `parameters` names, this head alone, from 0 on", at_least(0));
     field("preconditioned", preconditioned, "measure the sharpness that Adam's or AdamW's preconditioner leaves, too");
     field.check([&] { return eigenvalues <= iterations; }, {"eigenvalues", "iterations"},
                 "more eigenvalues than iterations");
+    field.check([&] { return !head || (parameters.size() == 1 && !preconditioned); },
+                {"head", "parameters", "preconditioned"},
+                "needs one attention layer in `parameters`, and preconditioned: false");
     field.check([&] { return trace_samples != 1; }, {"trace_samples"}, "must be 0 or at least 2, to tell an error");
+  }
+
+  std::string misfit(const Model& model, const ModelSizes& /*sizes*/) const override {
+    try {
+      if (head) heads_beside(model, parameters.front(), *head);
+      return {};
+    } catch (const Error& error) {
+      return fmt::format("can't be that of a head: {}", error.what());
+    }
   }
 
   Measurements measure(const ProbeView& view) const override {
@@ -74,13 +99,18 @@ struct Curvature : Probe {
     TensorList chosen;
     for (const size_t place : places) chosen.push_back(view.parameters.list()[place].value);
     const Hessian hessian(view.loss_parts, chosen);
-    const auto times = [&](const std::vector<double>& v) { return hessian.times(v); };
+    const std::vector<int64_t> entries =
+        head ? head_entries(view.model, view.parameters, parameters.front(), *head) : std::vector<int64_t>();
+    const int64_t size = head ? static_cast<int64_t>(entries.size()) : hessian.size();
+    const auto times = [&](const std::vector<double>& v) {
+      return head ? block_times(hessian, entries, v) : hessian.times(v);
+    };
     const std::optional<double> limit = largest_stable_curvature(view);
     const bool has_preconditioner = view.optimizer != nullptr && view.optimizer->has_preconditioner();
 
     Measurements result;
     if (eigenvalues > 0) {
-      const Eigenvalues found = largest_eigenvalues(times, hessian.size(), options(eigenvalues), view.key / "start");
+      const Eigenvalues found = largest_eigenvalues(times, size, options(eigenvalues), view.key / "start");
       for (size_t i = 0; i < found.values.size(); ++i) {
         result.emplace_back("eigenvalue_" + std::to_string(i), found.values[i]);
         result.emplace_back("residual_" + std::to_string(i), found.residuals[i]);
@@ -90,7 +120,7 @@ struct Curvature : Probe {
       if (limit && !has_preconditioner) result.emplace_back("edge", found.values.front() / *limit);
     }
     if (trace_samples > 0) {
-      const Trace trace = estimated_trace(times, hessian.size(), trace_samples, view.key / "trace");
+      const Trace trace = estimated_trace(times, size, trace_samples, view.key / "trace");
       result.emplace_back("trace", trace.value);
       result.emplace_back("trace_error", trace.standard_error);
     }

@@ -6,6 +6,7 @@
 
 #include "study/kept_weights.h"
 #include "train/evaluation.h"
+#include "train/stopwatch.h"
 
 namespace transformlet {
 
@@ -101,6 +102,7 @@ JsonFields Probes::measure(int64_t steps_done) {
                                     optimizer_keys(config_.optimizer).learning_rate);
   for (const auto& [name, probe] : config_.probes.all()) {
     if (!probe->cadence().is_due(steps_done)) continue;
+    Stopwatch stopwatch;
     if (!examples) examples = probe_examples(config_);
     const ModelInputs inputs = examples->model_inputs();
     const ProbeView view{.step = steps_done,
@@ -121,6 +123,7 @@ JsonFields Probes::measure(int64_t steps_done) {
                          .training_size = config_.task->size(Split::train),
                          .loss_parts_at = [&](int64_t step) { return loss_parts_at(training_step_, step); }};
     for (auto& [key, value] : probe->measure(view)) fields.push_back({name + "/" + key, value});
+    fields.push_back({"perf/probes/" + name + "_ms", 1e3 * stopwatch.lap()});
   }
   return fields;
 }

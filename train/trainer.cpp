@@ -185,11 +185,8 @@ void Trainer::measure() {
 
 void Trainer::probe() {
   if (!logs()) return;
-  Stopwatch stopwatch;
-  JsonFields line = probes_.measure(steps_done_);
-  if (line.empty()) return;
-  line.push_back({"perf/probes_ms", 1e3 * stopwatch.lap()});
-  metrics_->log(steps_done_, line);
+  const JsonFields line = probes_.measure(steps_done_);
+  if (!line.empty()) metrics_->log(steps_done_, line);
 }
 
 void Trainer::hash() {

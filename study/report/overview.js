@@ -124,6 +124,7 @@ function run_details(run, several) {
     { class: "details-group" },
     parameters_details(run, of),
     config_details(run, of),
+    probes_details(run, of),
     environment_details(run, of),
     events_details(run, of),
   );
@@ -198,6 +199,38 @@ function config_details(run, of) {
       csv: () => [
         ["key", "value", "default", "differs"],
         ...run.config.map(({ key, value, default: usual, differs }) => [key, value, usual, differs]),
+      ],
+    }),
+  );
+}
+
+function probes_details(run, of) {
+  if (!run.probes?.length) return null;
+  const title = `Probes${of}`;
+  const seconds = run.probes.reduce((sum, probe) => sum + probe.seconds, 0);
+  const share = (part) => (run.seconds > 0 ? `${((100 * part) / run.seconds).toFixed(1)} %` : "");
+  const columns = [
+    { text: "probe" },
+    { text: "times", number: true },
+    { text: "took", number: true },
+    { text: "of the run", number: true },
+  ];
+  const rows = run.probes.map((probe) => [
+    element("code", {}, probe.name),
+    step_words(probe.times),
+    duration_words(probe.seconds),
+    share(probe.seconds),
+  ]);
+  return details(
+    "details-probes",
+    title,
+    `${run.probes.length}, which took ${duration_words(seconds)} ${share(seconds) && `(${share(seconds)})`}`,
+    figure({
+      title,
+      body: table(title, columns, rows),
+      csv: () => [
+        ["probe", "times", "seconds"],
+        ...run.probes.map(({ name, times, seconds: took }) => [name, times, took]),
       ],
     }),
   );

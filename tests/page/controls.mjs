@@ -80,6 +80,7 @@ export const handlers = {
   "details-config": try_details,
   "details-environment": try_details,
   "details-events": try_details,
+  "details-probes": try_details,
   "details-lens": try_details,
   "change-followers": try_details,
   "curves-group": try_details,

@@ -8,6 +8,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
+TEST_F(Report, AddsUpWhatProbesTook) {
+  const Json run = trained("small.yaml", {"probes.norms.every=20", "probes.rank.steps=[7]"});
+  const Json& probes = run.at("probes");
+  ASSERT_EQ(probes.size(), 2u);
+  EXPECT_EQ(probes[0].at("name"), "norms");
+  EXPECT_EQ(probes[0].at("times"), 4);
+  EXPECT_EQ(probes[1].at("name"), "rank");
+  EXPECT_EQ(probes[1].at("times"), 1);
+  double milliseconds = 0;
+  for (const std::string& line : lines_of(read("run/metrics.jsonl")))
+    milliseconds += Json::parse(line).value("perf/probes/norms_ms", 0.0);
+  EXPECT_GT(milliseconds, 0);
+  EXPECT_NEAR(probes[0].at("seconds").get<double>(), milliseconds / 1e3, 1e-12);
+}
+
 TEST_F(Report, OfAnEncoder) {
   const Json run = trained("small.yaml");
   EXPECT_EQ(run.at("missing"), Json::array());

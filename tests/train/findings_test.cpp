@@ -5,6 +5,7 @@
 
 #include "tests/train/storage_tools.h"
 #include "train/config/reader.h"
+#include "train/experiment.h"
 #include "train/findings/outcome.h"
 
 namespace transformlet {
@@ -152,6 +153,27 @@ TEST(FindingFile, SaysWhatIsWrong) {
             "f.yaml:6:37: runs.one.over: a sweep is over at least two values of a key");
   EXPECT_EQ(refusal("title: A title", "tilte: A title"),
             "f.yaml:2:1: title: required key is missing\nf.yaml:2:1: tilte: unknown key (did you mean title?)");
+}
+
+// All that are shipped, with all that they train.
+TEST(PublishedFindings, CanBeRead) {
+  const std::filesystem::path all = TRANSFORMLET_SOURCE_DIR "/configs";
+  int64_t findings = 0, configs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(all / "findings")) {
+    const auto finding = read_config_file<PublishedFinding>(entry.path());
+    for (const auto& [name, run] : finding.runs) {
+      std::vector<std::string> overrides = run.set;
+      if (!run.sweep.empty()) overrides.push_back(fmt::format("{}={}", run.sweep, run.over.back()));
+      EXPECT_NO_THROW(read_config_file<ExperimentConfig>(entry.path().parent_path() / run.config, overrides)) << name;
+    }
+    ++findings;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(all / "study")) {
+    EXPECT_NO_THROW(read_config_file<ExperimentConfig>(entry.path())) << entry.path();
+    ++configs;
+  }
+  EXPECT_GE(findings, 1);
+  EXPECT_GE(configs, 1);
 }
 
 }  // namespace

@@ -34,6 +34,20 @@ Json figures_json(const RunFiles& files) {
   return figures;
 }
 
+// What each probe took of the training's time.
+Json probes_json(const RunFiles& files) {
+  constexpr std::string_view before = "perf/probes/", behind = "_ms";
+  Json probes = Json::array();
+  for (const Series& series : files.metrics) {
+    if (!series.name.starts_with(before) || !series.name.ends_with(behind)) continue;
+    const size_t length = series.name.size() - before.size() - behind.size();
+    probes.push_back({{"name", series.name.substr(before.size(), length)},
+                      {"times", series.recorded},
+                      {"seconds", series.sum / 1e3}});
+  }
+  return probes;
+}
+
 // A config of the same task, model, optimiser, schedule and probes, with nothing else said. What has no default, such
 // as a path, keeps its first value, which is empty.
 std::string default_config(const ExperimentConfig& config) {
@@ -99,6 +113,7 @@ void add_overview(LoadedRun& run, Json& json) {
   json["seconds"] = seconds ? Json(*seconds) : Json(nullptr);
   json["step"] = run.files.last_step();
   json["figures"] = figures_json(run.files);
+  json["probes"] = probes_json(run.files);
   json["parameters"] = parameters_json(run);
   json["config"] = config;
   Json environment = Json::array(), events = Json::array();

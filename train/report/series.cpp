@@ -15,6 +15,7 @@ void Series::add(int64_t step, double value) {
   steps.push_back(static_cast<int32_t>(step));
   values.push_back(std::isfinite(value) ? static_cast<float>(value) : NAN);
   ++recorded;
+  if (std::isfinite(value)) sum += value;
 }
 
 double shortest(float value) { return std::isfinite(value) ? std::stod(fmt::format("{}", value)) : NAN; }

@@ -12,6 +12,7 @@ struct Series {
   std::vector<int32_t> steps = {};  // never descending
   std::vector<float> values = {};   // NaN: it was not finite
   int64_t recorded = 0;             // points that there were before thinning
+  double sum = 0;                   // of their values, but for those that were not finite
 
   size_t size() const { return steps.size(); }
   void add(int64_t step, double value);
