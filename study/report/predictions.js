@@ -219,7 +219,7 @@ function lens_details(prediction, example) {
 
 function lens_svg(title, names, prediction) {
   const left = 24 + 6.5 * Math.max(...names.map((name) => name.length), 6);
-  const svg = svg_root(left + prediction.places.length * 46 + 12, 60 + names.length * 22, title);
+  const svg = svg_root(Math.max(360, left + prediction.places.length * 46 + 12), 60 + names.length * 22, title);
   svg.append(svg_text(12, 18, title, { "font-size": 13, "font-weight": 600 }), svg_text(12, 42, "wanted"));
   prediction.places.forEach((place, column) => {
     const x = left + column * 46;
