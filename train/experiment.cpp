@@ -61,7 +61,8 @@ static std::string misfit_of_probes(const ExperimentConfig& config) {
   Parameters parameters;
   const std::unique_ptr<Model> model = config.model->build(Scope::dry(parameters), config.task->sizes());
   for (const auto& [name, probe] : config.probes.all()) {
-    if (const std::string misfit = probe->misfit(*model, config.task->sizes()); !misfit.empty()) return name + " " + misfit;
+    if (const std::string misfit = probe->misfit(*model, config.task->sizes()); !misfit.empty())
+      return name + " " + misfit;
   }
   return {};
 }
