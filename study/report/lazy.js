@@ -34,7 +34,7 @@ const scheduled = new Set();
 
 // All that one event changes is drawn in the next frame, in the order of invalidation; what takes that frame too long
 // waits for the one after.
-const milliseconds_a_frame = 16;
+const milliseconds_a_frame = 8;
 
 function schedule(drawing) {
   if (scheduled.size === 0) requestAnimationFrame(draw_scheduled);
