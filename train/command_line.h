@@ -20,7 +20,8 @@ inline constexpr const char* overrides_help =
 // digits.
 std::function<std::string(const std::string&)> at_least(int64_t least);
 
-// memories, replay, branch, compare, landscape and report. What they read into must live until the program has been parsed.
+// memories, replay, branch, compare, landscape and report. What they read into must live until the program has been
+// parsed.
 struct StudyCommands {
   MemoriesArguments memories;
   ReplayArguments replay;
