@@ -55,7 +55,8 @@ class FourierProbe : public testing::Test {
   }
 
   std::map<std::string, double> measure(const std::string& keys) const {
-    ProbeView view = view_of(Waves(), parameters, examples);
+    const Waves model;
+    ProbeView view = view_of(model, parameters, examples);
     view.batch = [&] { return batch; };
     return measured("fourier", view, keys);
   }

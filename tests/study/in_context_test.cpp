@@ -30,7 +30,9 @@ double loss_at(double place) { return std::log((place + 1) / place); }
 
 std::map<std::string, double> measure(int64_t length, const std::vector<int32_t>& targets) {
   const Learner model(length);
-  ProbeView view = view_of(model, Parameters(), ModelInputs());
+  const Parameters parameters;
+  const ModelInputs examples;
+  ProbeView view = view_of(model, parameters, examples);
   view.targets = Tokens(targets, {2, length});
   return measured("in_context", view);
 }
