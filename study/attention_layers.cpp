@@ -26,7 +26,8 @@ Mask with_cls(const ModelInputs& inputs) {
 
 }  // namespace
 
-std::vector<AttentionLayer> attention_layers(const Model& model, const ModelInputs& inputs) {
+std::vector<AttentionLayer> attention_layers(const Model& whole, const ModelInputs& inputs) {
+  const Model& model = whole.inside();
   std::vector<AttentionLayer> layers;
   if (const auto* const encoder = dynamic_cast<const SequencePredictor*>(&model)) {
     add(encoder->encoder, {.mask = inputs.mask}, layers);

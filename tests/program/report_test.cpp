@@ -8,6 +8,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What is wrapped around the layers hides none of them.
+TEST_F(Report, OfAModelWithInterventions) {
+  const Json run = trained("small.yaml", {"interventions=[{kind: scale, factor: 0.5, at: [\"*.heads\"]}]"});
+  EXPECT_EQ(run.at("missing"), Json::array());
+  EXPECT_EQ(run.at("attention").at("maps").size(), 2u);
+}
+
 TEST_F(Report, AddsUpWhatProbesTook) {
   const Json run = trained("small.yaml", {"probes.norms.every=20", "probes.rank.steps=[7]"});
   const Json& probes = run.at("probes");
