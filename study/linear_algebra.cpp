@@ -96,6 +96,15 @@ std::vector<std::vector<double>> singular_values(const TensorList& matrices) {
   return of_each("singular_values", matrices, singular_values_of);
 }
 
+double effective_rank(const std::vector<double>& singular_values) {
+  double sum = 0, entropy = 0;
+  for (const double value : singular_values) sum += value;
+  for (const double value : singular_values) {
+    if (value > 0) entropy -= value / sum * std::log(value / sum);
+  }
+  return sum > 0 ? std::exp(entropy) : NAN;
+}
+
 std::vector<std::vector<std::complex<double>>> eigenvalues(const TensorList& matrices) {
   for (const Tensor& matrix : matrices) {
     require(matrix.rank() == 2 && matrix.dim(0) == matrix.dim(1), "eigenvalues: a square matrix is needed, not {}",

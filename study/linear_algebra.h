@@ -12,6 +12,10 @@ namespace transformlet {
 // Of each matrix min(rows, columns), the largest first: a bidiagonal matrix, by divide and conquer (LAPACK's gesdd).
 std::vector<std::vector<double>> singular_values(const TensorList& matrices);
 
+// exp of the entropy of the values' shares of their sum (Roy and Vetterli 2007, "The effective rank"); NaN if all are
+// 0.
+double effective_rank(const std::vector<double>& singular_values);
+
 // Of each square matrix, in no particular order: a Hessenberg matrix, by QR (LAPACK's geev).
 std::vector<std::vector<std::complex<double>>> eigenvalues(const TensorList& matrices);
 

@@ -90,9 +90,7 @@ struct LogitLens : Probe {
     Streams tap;
     const Tensor end = view.model(view.examples, Pass::evaluation().with_tap(tap));
     for (size_t i = 0; i < tap.streams.size(); ++i) {
-      const Tensor& x = tap.streams[i];
-      const Tensor logits =
-          linear(decoder.blocks.final_norm ? (*decoder.blocks.final_norm)(x) : x, unembedding(decoder));
+      const Tensor logits = logits_of_stream(decoder, tap.streams[i]);
       Sums sums;
       with_dtype(logits.dtype(), [&]<class T>() {
         for (int64_t row = 0; row < logits.rows(); ++row) {

@@ -34,6 +34,10 @@ static Tensor centred(const Norm& norm, const Tensor& x) {
   return norm.kind == NormKind::layer ? x - mean(x, {-1}, true) : x;
 }
 
+Tensor logits_of_stream(const Decoder& decoder, const Tensor& x) {
+  return linear(decoder.blocks.final_norm ? (*decoder.blocks.final_norm)(x) : x, unembedding(decoder));
+}
+
 Tensor through_final_norm(const Decoder& decoder, const Tensor& x) {
   const std::optional<Norm>& norm = decoder.blocks.final_norm;
   return norm ? centred(*norm, x) * cast(norm->gain, x.dtype()) : x;

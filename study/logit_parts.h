@@ -23,6 +23,10 @@ LogitParts logit_parts(const Decoder& decoder, const ModelInputs& examples);
 // (classes, d_model): of the head, or of the embedding that it is tied to.
 const Tensor& unembedding(const Decoder& decoder);
 
+// What the decoder would say if x (B, T, d_model) were what its blocks leave in the residual stream: the logits of the
+// final norm, if there is one, and the head.
+Tensor logits_of_stream(const Decoder& decoder, const Tensor& x);
+
 // x (..., d_model) as the final norm hands it on, but for its scale and its bias: centred if it is LayerNorm, times the
 // gain. Where norms come after sublayers there is none: x itself. The dtype is x's.
 Tensor through_final_norm(const Decoder& decoder, const Tensor& x);

@@ -82,18 +82,12 @@ struct Spectra : Probe {
 
  private:
   void add(const std::string& prefix, const std::vector<double>& values, Measurements& result) const {
-    double sum = 0, squares = 0, entropy = 0;
-    for (const double value : values) {
-      sum += value;
-      squares += value * value;
-    }
-    for (const double value : values) {
-      if (value > 0) entropy -= value / sum * std::log(value / sum);
-    }
+    double squares = 0;
+    for (const double value : values) squares += value * value;
     result.emplace_back(prefix + "largest", values.front());
     result.emplace_back(prefix + "smallest", values.back());
-    if (sum != 0) {
-      result.emplace_back(prefix + "effective_rank", std::exp(entropy));
+    if (values.front() != 0) {
+      result.emplace_back(prefix + "effective_rank", effective_rank(values));
       result.emplace_back(prefix + "stable_rank", squares / (values.front() * values.front()));
     }
     for (size_t i = 0; i < std::min(values.size(), static_cast<size_t>(leading)); ++i) {

@@ -60,7 +60,7 @@ Json row_json(const Task& task, const Tensor& logits, int64_t row, int32_t targe
 
 Json predictions_json(const Task& task, const Model& model, const std::vector<ShownExample>& examples) {
   const NoRecording off;
-  const auto* const decoder = dynamic_cast<const Decoder*>(&model);
+  const auto* const decoder = dynamic_cast<const Decoder*>(&model.inside());
   Json result = Json::array();
   for (size_t example = 0; example < examples.size(); ++example) {
     const Batch& batch = examples[example].batch;
@@ -69,10 +69,7 @@ Json predictions_json(const Task& task, const Model& model, const std::vector<Sh
     const Tensor logits = model(batch.model_inputs(), Pass::evaluation().with_tap(tap));
     TensorList lens;
     if (decoder != nullptr) {
-      for (const Tensor& x : tap.streams) {
-        lens.push_back(
-            linear(decoder->blocks.final_norm ? (*decoder->blocks.final_norm)(x) : x, unembedding(*decoder)));
-      }
+      for (const Tensor& x : tap.streams) lens.push_back(logits_of_stream(*decoder, x));
     }
     Json places = Json::array();
     bool cut = false;

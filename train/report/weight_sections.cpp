@@ -18,16 +18,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr int64_t most_tokens = 1000;  // of an embedding, that are shown
 
-// exp of the entropy of the values' shares (Roy and Vetterli 2007), as the probe `spectra` has it.
-double effective_rank(const std::vector<double>& values) {
-  double sum = 0, entropy = 0;
-  for (const double value : values) sum += value;
-  for (const double value : values) {
-    if (value > 0) entropy -= value / sum * std::log(value / sum);
-  }
-  return sum > 0 ? std::exp(entropy) : NAN;
-}
-
 double spectrum_operations(const Tensor& matrix) {
   const auto rows = static_cast<double>(matrix.dim(0)), columns = static_cast<double>(matrix.dim(1));
   return 4 * rows * columns * std::min(rows, columns);
